@@ -1,0 +1,28 @@
+// From registers at an allocation to a leaf of the shared calling-context tree.
+#pragma once
+#include "native/unwind/unwinder.h"
+#include "native/wire/wire.h"
+
+namespace nh::stacks {
+
+// The shared tree. Any number of threads and forked processes insert at once without a lock; two that
+// insert the same child at the same time may both succeed (the collector merges duplicates).
+struct Tree {
+    wire::node* nodes;
+    uint32_t capacity;
+    uint32_t* count;  // atomic
+};
+
+// Per-thread state, zero-filled before first use; too large for a target's stack.
+struct Scratch {
+    unwind::StackBounds bounds;
+    uintptr_t pcs[wire::max_frames];
+};
+
+// Call once, after unwind::initialise.
+void initialise(const Tree& tree);
+
+// The leaf (an entry marker) for a call of `entry` from `at`. Never 0. Async-signal-safe as unwind::walk.
+uint32_t capture(Scratch& scratch, const unwind::Registers& at, wire::marker entry);
+
+}  // namespace nh::stacks

@@ -1,0 +1,201 @@
+-- The trace: one SQLite file (.nheap). Prose and examples in docs/trace-format.md.
+-- Times are nanoseconds since the trace's start (the first process's first moment) unless a name says otherwise;
+-- bytes are requested bytes; ids are dense from 1. A column that is not known is NULL.
+
+PRAGMA application_id = 0x4E484550; -- "NHEP"
+PRAGMA user_version = 1;
+
+-- tool_version, command (JSON array), host, kernel, machine; start_unix_ns, start_monotonic_ns, end_ns (NULL while
+-- recording); exact (1, or 0 for sampled), sample_bytes; bucket_ns (width of a cohort's buckets, may double as a run
+-- grows); complete (1 when every event up to each process's last moment was received, set only at close);
+-- lost_events; peak_bytes, peak_blocks, peak_time_ns, peak_low_bytes, peak_high_bytes (over all processes; low = high
+-- when exact).
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+-- One row per process image: an exec ends one row and starts another with the same pid and image + 1.
+-- The first row is the process that was started. Totals follow CONTRACT: a successful realloc counts one
+-- allocation and one free.
+CREATE TABLE process (
+    id INTEGER PRIMARY KEY,
+    pid INTEGER NOT NULL,
+    image INTEGER NOT NULL,
+    parent_id INTEGER,
+    parent_pid INTEGER,
+    origin TEXT NOT NULL,               -- 'run', 'fork', 'exec', 'spawn' (new process with its own handshake)
+    command TEXT,                       -- arguments joined by spaces
+    executable TEXT,
+    start_ns INTEGER NOT NULL,
+    end_ns INTEGER,
+    ending TEXT,                        -- 'exit', 'signal', 'exec', 'unknown'; NULL while it lives
+    exit_code INTEGER,
+    signal INTEGER,
+    complete INTEGER NOT NULL DEFAULT 0,
+    missed_calls INTEGER NOT NULL DEFAULT 0,   -- forwarded without an event (reentrant calls, recording off)
+    allocations INTEGER NOT NULL DEFAULT 0,
+    frees INTEGER NOT NULL DEFAULT 0,
+    allocated_bytes INTEGER NOT NULL DEFAULT 0,
+    freed_bytes INTEGER NOT NULL DEFAULT 0,
+    live_blocks INTEGER NOT NULL DEFAULT 0,
+    live_bytes INTEGER NOT NULL DEFAULT 0,
+    peak_bytes INTEGER NOT NULL DEFAULT 0,
+    peak_blocks INTEGER NOT NULL DEFAULT 0,
+    peak_time_ns INTEGER NOT NULL DEFAULT 0,
+    peak_low_bytes INTEGER NOT NULL DEFAULT 0,
+    peak_high_bytes INTEGER NOT NULL DEFAULT 0,
+    temporary_allocations INTEGER NOT NULL DEFAULT 0,
+    inherited_frees INTEGER NOT NULL DEFAULT 0, -- frees of blocks that a forked child got from its parent
+    foreign_frees INTEGER NOT NULL DEFAULT 0,   -- frees of blocks the shim never saw born
+    note TEXT                                   -- why recording ended early, and the like, in words
+);
+
+CREATE TABLE thread (
+    id INTEGER PRIMARY KEY,
+    process_id INTEGER NOT NULL,
+    tid INTEGER NOT NULL,
+    name TEXT,
+    start_ns INTEGER NOT NULL,
+    allocations INTEGER NOT NULL DEFAULT 0,
+    allocated_bytes INTEGER NOT NULL DEFAULT 0
+);
+
+-- A binary on disk, whoever loaded it.
+CREATE TABLE module (
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL,
+    build_id TEXT                       -- lower-case hex
+);
+
+-- Where a process had a module. address - bias = ELF virtual address.
+CREATE TABLE mapping (
+    process_id INTEGER NOT NULL,
+    module_id INTEGER NOT NULL,
+    start_address INTEGER NOT NULL,
+    end_address INTEGER NOT NULL,
+    bias INTEGER NOT NULL,
+    load_ns INTEGER NOT NULL,
+    unload_ns INTEGER
+);
+
+-- A place in code. offset: ELF virtual address of the return address (for a frame interrupted by a signal, of the
+-- interrupted instruction + 1); look up offset - 1. Without a module, offset is the absolute address.
+-- kind: 'native', 'managed', 'python', 'entry' (the allocation function, always a leaf), 'marker' (depth limit, lost,
+-- tree full). For 'entry' and 'marker' offset is the wire's marker value.
+CREATE TABLE location (
+    id INTEGER PRIMARY KEY,
+    module_id INTEGER,
+    offset INTEGER NOT NULL,
+    kind TEXT NOT NULL
+);
+
+CREATE TABLE string (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
+
+-- What a location resolved to, when the trace was closed. position 0 is the innermost inlined function, the last row
+-- the function itself. No row: not resolved.
+CREATE TABLE frame (
+    location_id INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    function_id INTEGER,                -- string, demangled
+    file_id INTEGER,                    -- string, as in the debug information
+    line INTEGER,
+    inlined INTEGER NOT NULL,           -- 1 when it stands inside the next row's function
+    PRIMARY KEY (location_id, position)
+) WITHOUT ROWID;
+
+-- The calling-context tree, merged over processes. parent_id 0 is the root (no row). A stack that allocates ends in
+-- an 'entry' location; ids grow from parent to child.
+CREATE TABLE stack (
+    id INTEGER PRIMARY KEY,
+    parent_id INTEGER NOT NULL,
+    location_id INTEGER NOT NULL
+);
+
+-- live = allocations - frees. peak_*: live at the trace's peak; process_peak_*: at this process's own.
+CREATE TABLE stack_total (
+    process_id INTEGER NOT NULL,
+    stack_id INTEGER NOT NULL,
+    allocations INTEGER NOT NULL,
+    allocated_bytes INTEGER NOT NULL,
+    frees INTEGER NOT NULL,
+    freed_bytes INTEGER NOT NULL,
+    temporary INTEGER NOT NULL,
+    temporary_bytes INTEGER NOT NULL,
+    peak_blocks INTEGER NOT NULL,
+    peak_bytes INTEGER NOT NULL,
+    process_peak_blocks INTEGER NOT NULL,
+    process_peak_bytes INTEGER NOT NULL,
+    PRIMARY KEY (process_id, stack_id)
+) WITHOUT ROWID;
+
+-- Blocks by stack, birth bucket and death bucket (time / bucket_ns); death -1: never freed.
+CREATE TABLE cohort (
+    process_id INTEGER NOT NULL,
+    stack_id INTEGER NOT NULL,
+    birth INTEGER NOT NULL,
+    death INTEGER NOT NULL,
+    blocks INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (process_id, stack_id, birth, death)
+) WITHOUT ROWID;
+
+-- kind 'size': bucket = bit length of the size in bytes (0 for 0), so bucket b holds 2^(b-1) <= bytes < 2^b.
+-- kind 'lifetime': b = bit length of the lifetime in microseconds, freed blocks only, as exact as the coarse clock.
+CREATE TABLE histogram (
+    process_id INTEGER NOT NULL,
+    stack_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    blocks INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (process_id, stack_id, kind, bucket)
+) WITHOUT ROWID;
+
+-- One row per process and bucket in which something was seen. Counters are since the process's start;
+-- live_* at the bucket's end, live_peak_bytes the most within it.
+CREATE TABLE timeline (
+    process_id INTEGER NOT NULL,
+    time_ns INTEGER NOT NULL,
+    live_blocks INTEGER NOT NULL,
+    live_bytes INTEGER NOT NULL,
+    live_peak_bytes INTEGER NOT NULL,
+    allocations INTEGER NOT NULL,
+    allocated_bytes INTEGER NOT NULL,
+    rss_bytes INTEGER,
+    PRIMARY KEY (process_id, time_ns)
+) WITHOUT ROWID;
+
+-- Where the resident memory was at one look; parts and 'unexplained' add up to the row named 'rss'.
+CREATE TABLE ledger (
+    process_id INTEGER NOT NULL,
+    time_ns INTEGER NOT NULL,
+    part TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (process_id, time_ns, part)
+) WITHOUT ROWID;
+
+CREATE TABLE snapshot (
+    id INTEGER PRIMARY KEY,             -- TRACE@id
+    name TEXT UNIQUE,                   -- TRACE@name
+    reason TEXT NOT NULL,               -- 'asked', 'interval', 'growth'
+    time_ns INTEGER NOT NULL
+);
+
+CREATE TABLE snapshot_total (
+    snapshot_id INTEGER NOT NULL,
+    process_id INTEGER NOT NULL,
+    stack_id INTEGER NOT NULL,
+    blocks INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (snapshot_id, process_id, stack_id)
+) WITHOUT ROWID;
+
+-- Blocks alive at a snapshot that was asked for by name.
+CREATE TABLE block (
+    snapshot_id INTEGER NOT NULL,
+    process_id INTEGER NOT NULL,
+    address INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    stack_id INTEGER NOT NULL,
+    thread_id INTEGER,
+    birth_ns INTEGER NOT NULL,
+    PRIMARY KEY (snapshot_id, process_id, address)
+) WITHOUT ROWID;
