@@ -39,9 +39,9 @@ struct StackBounds {
 struct ModuleTable {
     wire::module* modules;
     uint32_t capacity;
-    uint32_t* count;             // atomic, shared by the processes of a fork tree
+    uint32_t* count;  // atomic, shared by the processes of a fork tree
     const uint64_t* clock_ns;
-    uint32_t slot;               // this process
+    uint32_t slot;  // this process
 };
 
 // Maps the private row cache and remembers the table. Call once, before any walk; false when there is no memory.
