@@ -19,8 +19,12 @@ struct Scratch {
     uintptr_t pcs[wire::max_frames];
 };
 
-// Call once, after unwind::initialise.
-void initialise(const Tree& tree);
+// Nodes a tree must have room for.
+inline constexpr uint32_t min_tree_capacity = 64;
+
+// Call once, after unwind::initialise, in the process that said hello; forked children go on with what they inherit.
+// Maps a private index (1 MiB of address space). False when there is no memory or the tree is too small.
+bool initialise(const Tree& tree);
 
 // The leaf (an entry marker) for a call of `entry` from `at`. Never 0. Async-signal-safe as unwind::walk.
 uint32_t capture(Scratch& scratch, const unwind::Registers& at, wire::marker entry);

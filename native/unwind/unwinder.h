@@ -18,21 +18,24 @@ struct Registers {
     uintptr_t fp;
 };
 
+// The caller's registers of the function this is written in. That function gets a frame pointer.
+[[gnu::always_inline]] inline Registers caller_registers() {
+    auto frame = static_cast<const uintptr_t*>(__builtin_frame_address(0));
+    return {frame[1], reinterpret_cast<uintptr_t>(frame + 2), frame[0]};
+}
+
 enum class StackEnd : uint8_t {
     root,         // reached a frame that the unwind information names as the outermost
     depth_limit,  // ran out of room; outer frames exist
     lost,         // no rule, or a rule that led out of the stack
 };
 
-// Address ranges known to be readable stack. One per thread, zero-filled before first use, used by that
-// thread alone.
+// What is known to be readable of the thread's own stack. One per thread, zero-filled before the thread's first walk,
+// used by that thread alone. Other stacks (signal stacks, coroutines) may be unmapped between two walks, so nothing
+// is remembered about them: each walk asks the kernel again.
 struct StackBounds {
-    struct Range {
-        uintptr_t low, high;
-    };
-    Range home;      // the thread's own stack
-    Range away[4];   // signal stacks and coroutines, most recent first
-    uintptr_t last;  // the range used by the previous walk, to notice a switch
+    uintptr_t low, high;  // own stack: every page in it was seen readable
+    uintptr_t floor;      // a stack pointer below it is not on the own stack
 };
 
 // Where newly met modules are written; all pointers stay valid for good.
@@ -53,8 +56,10 @@ void after_fork(uint32_t slot);
 // Call after a module may have been unloaded: marks those that are gone and forgets rows.
 void modules_unloaded();
 
-// Bumped when a code address may mean something else than before (a module took the place of another).
+// Grows from 0 when code addresses start to mean something else (a module took the place of another). At most
+// max_generation; after that many, addresses keep the meaning they had last.
 uint32_t generation();
+inline constexpr uint32_t max_generation = wire::first_code_address - static_cast<uint32_t>(wire::marker::generation);
 
 // Writes the return addresses from the innermost outwards, the first being at.pc (interrupted pcs are stored + 1,
 // see wire::node). Returns how many, at most capacity.
