@@ -1,12 +1,55 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
+using NativeHeap.Model;
 
 namespace NativeHeap.Cli;
 
 internal static class Program
 {
+    // One file a verb; each has a Create().
+    private static Verb[] Verbs() => [RunVerb.Create(), SnapshotVerb.Create()];
+
     private static int Main(string[] args)
     {
-        var root = new RootCommand("Finds native memory that grows where no tool can see.");
-        return root.Parse(args).Invoke();
+        try
+        {
+            return Invoke(args);
+        }
+        catch (ToolException error)
+        {
+            Messages.Error(error.Message);
+            return error.ExitCode;
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            Messages.Error("a fault of NativeHeap itself: " + error);
+            return ExitCodes.Fault;
+        }
     }
+
+    private static int Invoke(string[] args)
+    {
+        var root = new RootCommand("Finds native memory that grows where no tool can see.");
+        foreach (var verb in Verbs())
+        {
+            root.Add(verb);
+        }
+        Verb.ShowExamples(root);
+
+        // A trace may be called @something, and a command line after -- is nobody's response file.
+        var result = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (result.Action is ParseErrorAction && result.Errors.Count > 0)
+        {
+            Messages.Error(result.Errors[0].Message);
+            Messages.Say($"see nativeheap {HelpPath(result.CommandResult.Command)}--help");
+            return ExitCodes.Usage;
+        }
+        return result.Invoke(new InvocationConfiguration
+        {
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+        });
+    }
+
+    private static string HelpPath(Command command) => command is RootCommand ? "" : command.Name + " ";
 }
