@@ -1,0 +1,232 @@
+namespace NativeHeap.Wire;
+
+/// <summary>
+/// A mapped region, read with the suspicion that a target deserves: sizes and offsets are taken once and checked
+/// against the mapping, after that nothing the target writes can lead a read or a write out of it.
+/// Does not own the memory. Methods may be called from any thread unless they say otherwise.
+/// </summary>
+public sealed unsafe class RegionView
+{
+    private readonly byte* _start;
+    private readonly ulong _bytes;
+    private readonly RegionRecord* _region;
+    private readonly RingRecord* _rings;
+    private readonly SlotRecord* _slots;
+    private readonly ModuleRecord* _modules;
+    private readonly NodeRecord* _nodes;
+    private readonly RingReader[] _readers;
+
+    /// <summary>Checks the header and every ring's place.</summary>
+    /// <param name="start">The mapping, 8-byte aligned; stays mapped while the view is used.</param>
+    /// <param name="mappedBytes">Its size.</param>
+    /// <exception cref="RegionFormatException">The header does not describe a region of that size.</exception>
+    public RegionView(byte* start, ulong mappedBytes)
+    {
+        if (mappedBytes < RegionRecord.StatedSize)
+        {
+            throw new RegionFormatException($"{mappedBytes} bytes are less than a header");
+        }
+
+        _start = start;
+        _bytes = mappedBytes;
+        _region = (RegionRecord*)start;
+        var header = *_region; // one copy: what is checked is what is used
+        CheckHeader(header, mappedBytes);
+        Shape = new RegionShape(
+            Number(header.RingCount), Number(header.SharedRingCount), Number(header.SlotCount),
+            Number(header.ModuleCapacity), Number(header.NodeCapacity));
+        Shape.Check();
+        SampleBytes = header.SampleBytes;
+        _rings = (RingRecord*)Part(header.RingOffset, Shape.RingCount, RingRecord.StatedSize, "rings");
+        _slots = (SlotRecord*)Part(header.SlotOffset, Shape.SlotCount, SlotRecord.StatedSize, "slots");
+        _modules = (ModuleRecord*)Part(header.ModuleOffset, Shape.ModuleCapacity, ModuleRecord.StatedSize, "modules");
+        _nodes = (NodeRecord*)Part(header.NodeOffset, Shape.NodeCapacity, NodeRecord.StatedSize, "nodes");
+        _readers = new RingReader[Shape.RingCount];
+        for (var i = 0; i < _readers.Length; i++)
+        {
+            _readers[i] = Reader(i);
+        }
+    }
+
+    /// <summary>Limits of every index.</summary>
+    public RegionShape Shape { get; }
+
+    /// <summary>Mean bytes between samples; 0: exact.</summary>
+    public ulong SampleBytes { get; }
+
+    /// <summary>Nodes that may be read: what the shim has handed out, at most the capacity.</summary>
+    public int NodeCount => (int)Math.Min(Volatile.Read(ref _region->NodeCount), (uint)Shape.NodeCapacity);
+
+    /// <summary>Module records that may be read; one of them may still be <see cref="ModuleState.Empty"/>.</summary>
+    public int ModuleCount => (int)Math.Min(Volatile.Read(ref _region->ModuleCount), (uint)Shape.ModuleCapacity);
+
+    /// <summary>True when the shim had modules that found no room.</summary>
+    public bool ModulesOverflowed => Volatile.Read(ref _region->ModuleCount) > (uint)Shape.ModuleCapacity;
+
+    /// <summary>Times a thread waited for a shared ring.</summary>
+    public uint LockWaits => Volatile.Read(ref _region->LockWaits);
+
+    /// <summary>CLOCK_MONOTONIC, written by the collector every few ms: event time and heartbeat.</summary>
+    public ulong ClockNs
+    {
+        get => Volatile.Read(ref _region->ClockNs);
+        set => Volatile.Write(ref _region->ClockNs, value);
+    }
+
+    /// <summary>What the targets are told to do.</summary>
+    public Control Control
+    {
+        get => (Control)Volatile.Read(ref _region->Control);
+        set => Volatile.Write(ref _region->Control, (uint)value);
+    }
+
+    /// <summary>The robust mutex's 48 bytes, for whoever sets it up.</summary>
+    public byte* Owner => (byte*)&_region->Owner;
+
+    /// <summary>The word producers look at to know whether to wake the collector.</summary>
+    public uint* CollectorSleeping => &_region->CollectorSleeping;
+
+    /// <summary>The reader of one ring. Each is for one thread.</summary>
+    public RingReader Ring(int index) => _readers[index];
+
+    /// <summary>A copy of a process slot.</summary>
+    /// <param name="index">0 to <see cref="RegionShape.SlotCount"/> - 1.</param>
+    public SlotRecord ReadSlot(int index) => *SlotAt(index);
+
+    /// <summary>A slot's state alone, with acquire order: what was stored before it can be read after it.</summary>
+    public SlotState SlotState(int index) => (SlotState)Volatile.Read(ref SlotAt(index)->State);
+
+    /// <summary>Gives the slot of a process that has ended and is drained to the next fork.</summary>
+    public void FreeSlot(int index)
+    {
+        var slot = SlotAt(index);
+        slot->OffReason = 0;
+        slot->MissedCalls = 0;
+        slot->CutRingCount = 0;
+        Volatile.Write(ref slot->State, (uint)Wire.SlotState.Free);
+    }
+
+    /// <summary>A copy of a module record; false while it is claimed and not filled in. Lengths are cut to the arrays.</summary>
+    /// <param name="index">0 to <see cref="ModuleCount"/> - 1.</param>
+    /// <param name="module">The copy.</param>
+    public bool TryReadModule(int index, out ModuleRecord module)
+    {
+        Bound(index, Shape.ModuleCapacity);
+        var state = (ModuleState)Volatile.Read(ref _modules[index].State);
+        module = default;
+        if (state is not (ModuleState.Loaded or ModuleState.Unloaded))
+        {
+            return false;
+        }
+
+        module = _modules[index];
+        module.State = (uint)state;
+        module.PathLength = Math.Min(module.PathLength, (ushort)512);
+        module.BuildIdLength = Math.Min(module.BuildIdLength, (ushort)32);
+        return true;
+    }
+
+    /// <summary>A copy of a node; false when no such node can be. Its parent is smaller than it, or it is refused.</summary>
+    public bool TryReadNode(uint index, out ulong pc, out uint parent)
+    {
+        pc = 0;
+        parent = 0;
+        if (index == 0 || index >= (uint)NodeCount)
+        {
+            return false;
+        }
+
+        pc = _nodes[index].Pc;
+        parent = _nodes[index].Parent;
+        return parent < index;
+    }
+
+    /// <summary>The header, for whoever plays the target.</summary>
+    public RegionRecord* Header => _region;
+
+    /// <summary>A ring's header, for whoever plays the target.</summary>
+    public RingRecord* RingAt(int index)
+    {
+        Bound(index, Shape.RingCount);
+        return _rings + index;
+    }
+
+    /// <summary>A slot, for whoever plays the target.</summary>
+    public SlotRecord* SlotAt(int index)
+    {
+        Bound(index, Shape.SlotCount);
+        return _slots + index;
+    }
+
+    /// <summary>A module record, for whoever plays the target.</summary>
+    public ModuleRecord* ModuleAt(int index)
+    {
+        Bound(index, Shape.ModuleCapacity);
+        return _modules + index;
+    }
+
+    /// <summary>A node, for whoever plays the target.</summary>
+    public NodeRecord* NodeAt(int index)
+    {
+        Bound(index, Shape.NodeCapacity);
+        return _nodes + index;
+    }
+
+    private static void CheckHeader(in RegionRecord header, ulong mappedBytes)
+    {
+        if (header.Magic != WireConstants.RegionMagic)
+        {
+            throw new RegionFormatException($"magic 0x{header.Magic:x} is no region's");
+        }
+
+        if (header.Version != WireConstants.WireVersion)
+        {
+            throw new RegionFormatException($"wire version {header.Version} is not {WireConstants.WireVersion}");
+        }
+
+        if (header.RegionBytes > mappedBytes)
+        {
+            throw new RegionFormatException($"{header.RegionBytes} bytes are said, {mappedBytes} are mapped");
+        }
+    }
+
+    private static int Number(uint value) => value <= int.MaxValue ? (int)value : -1;
+
+    private static void Bound(int index, int count)
+    {
+        if ((uint)index >= (uint)count)
+        {
+            throw new ArgumentOutOfRangeException(nameof(index), index, $"not below {count}");
+        }
+    }
+
+    private byte* Part(ulong offset, int count, int size, string name)
+    {
+        // Counts and sizes are far too small for the product to overflow.
+        var bytes = (ulong)count * (ulong)size;
+        if (offset % 8 != 0 || offset < RegionRecord.StatedSize || offset > _bytes || bytes > _bytes - offset)
+        {
+            throw new RegionFormatException($"{name} at {offset} do not fit into {_bytes} bytes");
+        }
+
+        return _start + offset;
+    }
+
+    private RingReader Reader(int index)
+    {
+        var ring = _rings + index;
+        var offset = ring->DataOffset;
+        var capacity = ring->Capacity;
+        if (!ulong.IsPow2(capacity) || capacity < 64 || capacity > _bytes)
+        {
+            throw new RegionFormatException($"ring {index}: a capacity of {capacity} cannot be");
+        }
+
+        if (offset % 8 != 0 || offset < RegionRecord.StatedSize || offset > _bytes - capacity)
+        {
+            throw new RegionFormatException($"ring {index}: its data at {offset} do not fit into {_bytes} bytes");
+        }
+
+        return new RingReader(ring, _start + offset, capacity);
+    }
+}

@@ -1,0 +1,209 @@
+using System.Runtime.CompilerServices;
+
+namespace NativeHeap.Wire;
+
+/// <summary>What ended the reading of a ring.</summary>
+public enum RingFault
+{
+    /// <summary>Nothing did.</summary>
+    None,
+
+    /// <summary>The head went backwards, or is no multiple of 8.</summary>
+    Head,
+
+    /// <summary>The head is further ahead than the ring is long.</summary>
+    Overrun,
+
+    /// <summary>A record of a kind that is not known.</summary>
+    Kind,
+
+    /// <summary>A record that reaches past the head or past the ring's end.</summary>
+    Length,
+}
+
+/// <summary>
+/// The consumer's end of one ring. Any bytes may stand in it: a record is handed out only when it lies whole between
+/// what was read and the head, anything else ends the ring for good (<see cref="Fault"/>). A ring that has ended is
+/// still emptied, unread, so that its producer never waits for us. For one thread.
+/// </summary>
+public sealed unsafe class RingReader
+{
+    private readonly RingRecord* _ring;
+    private readonly byte* _data;
+    private readonly ulong _capacity;
+    private ulong _position;
+    private ulong _published;
+    private ulong _limit;
+
+    internal RingReader(RingRecord* ring, byte* data, ulong capacity)
+    {
+        _ring = ring;
+        _data = data;
+        _capacity = capacity;
+        _position = _published = _limit = ring->Tail;
+    }
+
+    /// <summary>Why reading ended; <see cref="RingFault.None"/> while it goes on.</summary>
+    public RingFault Fault { get; private set; }
+
+    /// <summary>Bytes of the ring.</summary>
+    public ulong Capacity => _capacity;
+
+    /// <summary>Bytes read so far, since the ring was made.</summary>
+    public ulong Position => _position;
+
+    /// <summary>Bytes that <see cref="TryNext"/> will hand out before it stops.</summary>
+    public ulong Available => _limit - _position;
+
+    /// <summary>Thread that owns the ring in its pid namespace; 0: free to claim.</summary>
+    public uint OwnerTid => Volatile.Read(ref _ring->OwnerTid);
+
+    /// <summary>Slot of the owner's process; any number may stand here.</summary>
+    public uint OwnerSlot => Volatile.Read(ref _ring->OwnerSlot);
+
+    /// <summary>Looks how far the producer is. What is handed out next was written before this call.</summary>
+    /// <returns>True when there is something to read.</returns>
+    public bool Refresh()
+    {
+        var head = Volatile.Read(ref _ring->Head);
+        if (Fault != RingFault.None)
+        {
+            _position = _limit = head;
+            Publish();
+            return false;
+        }
+
+        if (head == _limit)
+        {
+            return _position != _limit;
+        }
+
+        if (head < _limit || head % 8 != 0)
+        {
+            End(RingFault.Head);
+            return false;
+        }
+
+        if (head - _position > _capacity)
+        {
+            End(RingFault.Overrun);
+            return false;
+        }
+
+        _limit = head;
+        return true;
+    }
+
+    /// <summary>The next record up to the last <see cref="Refresh"/>. Padding is skipped.</summary>
+    /// <param name="record">Stays in place until <see cref="Publish"/>, but the target may change its bytes: read each
+    /// field once. As many bytes as its kind has lie within the ring.</param>
+    /// <param name="word">The record's first word, as it was when it was checked.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryNext(out byte* record, out ulong word)
+    {
+        while (_position != _limit)
+        {
+            var offset = _position & (_capacity - 1);
+            record = _data + offset;
+            word = *(ulong*)record;
+            var size = Size(word);
+            if (size == 0 || size > Math.Min(_limit - _position, _capacity - offset))
+            {
+                End(size == 0 ? RingFault.Kind : RingFault.Length);
+                break;
+            }
+
+            _position += size;
+            if (word >> (int)WireConstants.KindShift != (ulong)EventKind.Pad)
+            {
+                return true;
+            }
+        }
+
+        record = null;
+        word = 0;
+        return false;
+    }
+
+    /// <summary>The address of a record some bytes ahead, to warm caches with; null when it is not to be known.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public byte* Peek(ulong bytesAhead)
+    {
+        var offset = (_position & (_capacity - 1)) + bytesAhead;
+        return bytesAhead + 8 <= _limit - _position && offset + 8 <= _capacity ? _data + offset : null;
+    }
+
+    /// <summary>Gives the room of what was read back to the producer, and wakes it when it waits.</summary>
+    public void Publish()
+    {
+        if (_position == _published)
+        {
+            return;
+        }
+
+        _published = _position;
+        Volatile.Write(ref _ring->Tail, _position);
+        // The producer stores `waiting` and then looks at the tail; we store the tail and then look at `waiting`.
+        // Without a full barrier on both sides each could miss the other.
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _ring->Waiting) != 0)
+        {
+            Volatile.Write(ref _ring->Waiting, 0);
+            Interlocked.Increment(ref _ring->Drained);
+            Futex.WakeAll(&_ring->Drained);
+        }
+    }
+
+    /// <summary>Frees the ring of a thread that is gone, once everything it wrote has been read.</summary>
+    /// <returns>False when it is owned by somebody else by now.</returns>
+    public bool Reclaim(uint ownerTid, uint ownerSlot) =>
+        OwnerSlot == ownerSlot && Interlocked.CompareExchange(ref _ring->OwnerTid, 0, ownerTid) == ownerTid;
+
+    /// <summary>Opens the lock of a shared ring whose holder is gone.</summary>
+    public bool BreakLock(uint holder)
+    {
+        if (holder == 0 || Interlocked.CompareExchange(ref _ring->Lock, 0, holder) != holder)
+        {
+            return false;
+        }
+
+        Futex.WakeAll(&_ring->Lock);
+        return true;
+    }
+
+    /// <summary>The lock word of a shared ring.</summary>
+    public uint LockWord => Volatile.Read(ref _ring->Lock);
+
+    // 0: no such kind, or padding of an impossible length.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Size(ulong word)
+    {
+        switch ((EventKind)(word >> (int)WireConstants.KindShift))
+        {
+            case EventKind.Alloc:
+                return AllocEvent.StatedSize;
+            case EventKind.Release:
+                return ReleaseEvent.StatedSize;
+            case EventKind.Time:
+                return TimeEvent.StatedSize;
+            case EventKind.Thread:
+                return ThreadEvent.StatedSize;
+            case EventKind.Resize:
+                return ResizeEvent.StatedSize;
+            case EventKind.ForkCut:
+                return ForkCutEvent.StatedSize;
+            case EventKind.Pad:
+                var bytes = word & WireConstants.AddressMask;
+                return bytes % 8 == 0 ? bytes : 0;
+            default:
+                return 0;
+        }
+    }
+
+    private void End(RingFault fault)
+    {
+        Fault = fault;
+        _position = _limit = Volatile.Read(ref _ring->Head);
+        Publish();
+    }
+}
