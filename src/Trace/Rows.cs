@@ -1,0 +1,95 @@
+using NativeHeap.Model;
+
+namespace NativeHeap.Trace;
+
+/// <summary>What a stack cost in a process, over its life; bytes are requested bytes.</summary>
+/// <param name="Process">The process.</param>
+/// <param name="Stack">The stack.</param>
+/// <param name="Allocations">Allocations ever.</param>
+/// <param name="AllocatedBytes">Their bytes.</param>
+/// <param name="Frees">How many of them were freed; never more than <paramref name="Allocations"/>.</param>
+/// <param name="FreedBytes">Their bytes.</param>
+/// <param name="Temporary">Freed with no other allocation of the thread in between.</param>
+/// <param name="TemporaryBytes">Their bytes.</param>
+/// <param name="PeakBlocks">Live at the trace's peak.</param>
+/// <param name="PeakBytes">Their bytes.</param>
+/// <param name="ProcessPeakBlocks">Live at the process's own peak.</param>
+/// <param name="ProcessPeakBytes">Their bytes.</param>
+public readonly record struct StackTotalRow(
+    ProcessId Process,
+    StackId Stack,
+    long Allocations,
+    long AllocatedBytes,
+    long Frees,
+    long FreedBytes,
+    long Temporary,
+    long TemporaryBytes,
+    long PeakBlocks,
+    long PeakBytes,
+    long ProcessPeakBlocks,
+    long ProcessPeakBytes);
+
+/// <summary>Blocks of one stack that were born in one bucket of time and died in one.</summary>
+/// <param name="Process">The process.</param>
+/// <param name="Stack">The stack.</param>
+/// <param name="Birth">Bucket of birth: time divided by <see cref="TraceInfo.BucketNs"/>.</param>
+/// <param name="Death">Bucket of death, not before birth; <see cref="NeverFreed"/> for blocks that outlived all.</param>
+/// <param name="Blocks">How many.</param>
+/// <param name="Bytes">Their requested bytes.</param>
+public readonly record struct CohortRow(
+    ProcessId Process, StackId Stack, int Birth, int Death, long Blocks, long Bytes)
+{
+    /// <summary>The death of blocks that were alive at their process's end.</summary>
+    public const int NeverFreed = -1;
+}
+
+/// <summary>A point of the recording that can be asked for by number or name.</summary>
+/// <param name="Number">From 1.</param>
+/// <param name="Name">Null when it has only its number.</param>
+/// <param name="Reason"><c>asked</c>, <c>interval</c> or <c>growth</c>.</param>
+/// <param name="TimeNs">Nanoseconds since the trace's start.</param>
+public sealed record Snapshot(int Number, string? Name, string Reason, long TimeNs);
+
+/// <summary>What a stack had alive at a snapshot.</summary>
+/// <param name="Process">The process.</param>
+/// <param name="Stack">The stack.</param>
+/// <param name="Blocks">Live blocks.</param>
+/// <param name="Bytes">Their requested bytes.</param>
+public readonly record struct SnapshotRow(ProcessId Process, StackId Stack, long Blocks, long Bytes);
+
+/// <summary>A process's state at the end of a bucket of time; counters run from its start.</summary>
+/// <param name="Process">The process.</param>
+/// <param name="TimeNs">Nanoseconds since the trace's start, rising within a process.</param>
+/// <param name="LiveBlocks">Live blocks at the bucket's end.</param>
+/// <param name="LiveBytes">Live bytes at the bucket's end.</param>
+/// <param name="LivePeakBytes">Most live bytes within the bucket.</param>
+/// <param name="Allocations">Allocations so far.</param>
+/// <param name="AllocatedBytes">Their bytes.</param>
+/// <param name="RssBytes">Resident set size; null when not looked at.</param>
+public readonly record struct TimelineRow(
+    ProcessId Process,
+    long TimeNs,
+    long LiveBlocks,
+    long LiveBytes,
+    long LivePeakBytes,
+    long Allocations,
+    long AllocatedBytes,
+    long? RssBytes);
+
+/// <summary>Blocks of a stack in one power of two of size or lifetime.</summary>
+/// <param name="Process">The process.</param>
+/// <param name="Stack">The stack.</param>
+/// <param name="Bucket">Bit length of the size in bytes, or of the lifetime in microseconds: 0 to 64.</param>
+/// <param name="Blocks">How many.</param>
+/// <param name="Bytes">Their requested bytes.</param>
+public readonly record struct HistogramRow(ProcessId Process, StackId Stack, int Bucket, long Blocks, long Bytes);
+
+/// <summary>What a histogram counts by.</summary>
+public enum HistogramKind
+{
+    /// <summary>Requested size in bytes.</summary>
+    Size,
+
+    /// <summary>Time from birth to death in microseconds, freed blocks only.</summary>
+    Lifetime,
+}

@@ -1,0 +1,92 @@
+namespace NativeHeap.Trace;
+
+/// <summary>
+/// Tells a trace from another database and an older tool from a newer trace. What tables a trace must have is taken
+/// from <c>schema.sql</c> itself.
+/// </summary>
+internal static class SchemaCheck
+{
+    private const long ApplicationId = 0x4E484550; // "NHEP"
+
+    /// <summary>The newest schema this reader knows.</summary>
+    public const long Version = 1;
+
+    /// <exception cref="TraceException">It is no trace, or none that this version can read.</exception>
+    public static void Verify(TraceDatabase database)
+    {
+        if (Pragma(database, "application_id") != ApplicationId)
+        {
+            throw new TraceException(database.Path, "not a trace (a SQLite file of another program)");
+        }
+
+        var version = Pragma(database, "user_version");
+        if (version > Version)
+        {
+            throw new TraceException(
+                database.Path, $"written by a newer nativeheap (trace version {version}, this one reads up to {Version})");
+        }
+
+        if (version < 1)
+        {
+            throw database.Damaged($"trace version {version}");
+        }
+
+        VerifyTables(database);
+    }
+
+    private static long Pragma(TraceDatabase database, string name)
+    {
+        using var statement = new Statement(database, $"pragma_{name}", name);
+        return statement.Next() ? statement.Long(0, long.MinValue, long.MaxValue) : 0;
+    }
+
+    private static void VerifyTables(TraceDatabase database)
+    {
+        var actual = Columns(database);
+        using var model = TraceDatabase.OpenEmpty(Schema());
+        foreach (var (table, columns) in Columns(model))
+        {
+            if (!actual.TryGetValue(table, out var found))
+            {
+                throw database.Damaged($"table {table} is missing");
+            }
+
+            var missing = columns.Except(found).FirstOrDefault();
+            if (missing is not null)
+            {
+                throw database.Damaged($"column {table}.{missing} is missing");
+            }
+        }
+    }
+
+    /// <summary>Tables and their stored columns; views, virtual tables and computed columns do not count.</summary>
+    private static Dictionary<string, HashSet<string>> Columns(TraceDatabase database)
+    {
+        var tables = new Dictionary<string, HashSet<string>>(StringComparer.Ordinal);
+        using var statement = new Statement(
+            database,
+            "pragma_table_list AS t, pragma_table_xinfo(t.name) AS c",
+            "t.name, c.name",
+            "WHERE t.schema = 'main' AND t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND c.hidden = 0");
+        while (statement.Next())
+        {
+            var table = statement.Text(0);
+            if (!tables.TryGetValue(table, out var columns))
+            {
+                tables.Add(table, columns = new HashSet<string>(StringComparer.Ordinal));
+            }
+
+            columns.Add(statement.Text(1));
+        }
+
+        return tables;
+    }
+
+    private static string Schema()
+    {
+        using var stream = typeof(SchemaCheck).Assembly.GetManifestResourceStream("schema.sql")
+            ?? throw new InvalidOperationException("schema.sql is not in the assembly");
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+}

@@ -1,0 +1,246 @@
+using NativeHeap.Model;
+
+namespace NativeHeap.Trace;
+
+/// <summary>
+/// Reads one trace, as of the moment it was opened, also while it is being written. Its content is not trusted: every
+/// method throws <see cref="TraceException"/> for what no recording writes. Rows are read when they are enumerated. Not
+/// for several threads.
+/// </summary>
+public sealed class TraceReader : IDisposable
+{
+    private readonly TraceDatabase _database;
+    private LocationTable? _locations;
+    private StackTable? _stacks;
+
+    private TraceReader(TraceDatabase database)
+    {
+        _database = database;
+        SchemaCheck.Verify(database);
+        Info = MetaTable.Read(database);
+        LastNs = Info.EndNs ?? FindLastMoment();
+        Processes = ProcessTable.Read(database, LastNs);
+        if (Processes.Count == 0)
+        {
+            throw new TraceException(Path, "holds no process: the recording broke off before it began");
+        }
+    }
+
+    /// <summary>The file, as the user named it.</summary>
+    public string Path => _database.Path;
+
+    /// <summary>What the trace says about itself.</summary>
+    public TraceInfo Info { get; }
+
+    /// <summary>The last moment known, in nanoseconds since the trace's start.</summary>
+    public long LastNs { get; }
+
+    /// <summary>Its process images; the first is the one that was started. Never empty.</summary>
+    public IReadOnlyList<ProcessInfo> Processes { get; }
+
+    /// <summary>The places in code and their names; read once.</summary>
+    public LocationTable Locations => _locations ??= LocationTable.Read(_database);
+
+    /// <summary>The calling-context tree; read once.</summary>
+    public StackTable Stacks => _stacks ??= StackTable.Read(_database, Locations.Count);
+
+    /// <summary>Opens a trace.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="TraceException">There is none, it is none, or it cannot be read.</exception>
+    public static TraceReader Open(string path)
+    {
+        var database = TraceDatabase.Open(path);
+        try
+        {
+            return new TraceReader(database);
+        }
+        catch (TraceException)
+        {
+            database.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What each stack cost in each process.</summary>
+    public IEnumerable<StackTotalRow> StackTotals()
+    {
+        const string Columns =
+            "process_id, stack_id, allocations, allocated_bytes, frees, freed_bytes, temporary, temporary_bytes, "
+            + "peak_blocks, peak_bytes, process_peak_blocks, process_peak_bytes";
+        var order = default(KeyOrder);
+        using var row = new Statement(_database, "stack_total", Columns);
+        while (row.Next())
+        {
+            var process = ProcessOf(row, 0);
+            var stack = StackOf(row, 1);
+            order.Next(row, process.Value, stack.Value);
+            var allocations = row.Count(2);
+            var bytes = row.Count(3);
+            yield return new StackTotalRow(
+                process,
+                stack,
+                allocations,
+                bytes,
+                row.Long(4, 0, allocations),
+                row.Long(5, 0, bytes),
+                row.Long(6, 0, allocations),
+                row.Long(7, 0, bytes),
+                row.Long(8, 0, allocations),
+                row.Long(9, 0, bytes),
+                row.Long(10, 0, allocations),
+                row.Long(11, 0, bytes));
+        }
+    }
+
+    /// <summary>Blocks by stack, birth and death, in that order within each process.</summary>
+    public IEnumerable<CohortRow> Cohorts()
+    {
+        var order = default(KeyOrder);
+        using var row = new Statement(_database, "cohort", "process_id, stack_id, birth, death, blocks, bytes");
+        while (row.Next())
+        {
+            var cohort = new CohortRow(
+                ProcessOf(row, 0),
+                StackOf(row, 1),
+                row.Int(2, 0, Limits.Buckets),
+                row.Int(3, CohortRow.NeverFreed, Limits.Buckets),
+                row.Count(4),
+                row.Count(5));
+            order.Next(row, cohort.Process.Value, cohort.Stack.Value, cohort.Birth, cohort.Death);
+            if (cohort.Death != CohortRow.NeverFreed && cohort.Death < cohort.Birth)
+            {
+                throw row.Damaged(3, "before birth");
+            }
+
+            yield return cohort;
+        }
+    }
+
+    /// <summary>The snapshots, by number.</summary>
+    public IReadOnlyList<Snapshot> Snapshots()
+    {
+        var snapshots = new List<Snapshot>();
+        var order = default(KeyOrder);
+        using var row = new Statement(_database, "snapshot", "id, name, reason, time_ns");
+        while (row.Next())
+        {
+            var number = row.Int(0, 1, Limits.Rows);
+            order.Next(row, number);
+            snapshots.Add(new Snapshot(number, row.TextOrNull(1), row.Text(2), row.Long(3, 0, Limits.TimeNs)));
+        }
+
+        return snapshots;
+    }
+
+    /// <summary>What was alive at a snapshot.</summary>
+    public IEnumerable<SnapshotRow> SnapshotTotals(Snapshot snapshot)
+    {
+        var order = default(KeyOrder);
+        using var row = new Statement(
+            _database, "snapshot_total", "process_id, stack_id, blocks, bytes", "WHERE snapshot_id = ?1");
+        row.Bind(1, snapshot.Number);
+        while (row.Next())
+        {
+            var total = new SnapshotRow(ProcessOf(row, 0), StackOf(row, 1), row.Count(2), row.Count(3));
+            order.Next(row, total.Process.Value, total.Stack.Value);
+            yield return total;
+        }
+    }
+
+    /// <summary>The states of each process over time, process by process.</summary>
+    public IEnumerable<TimelineRow> Timeline()
+    {
+        const string Columns =
+            "process_id, time_ns, live_blocks, live_bytes, live_peak_bytes, allocations, allocated_bytes, rss_bytes";
+        var order = default(KeyOrder);
+        using var row = new Statement(_database, "timeline", Columns);
+        while (row.Next())
+        {
+            var state = new TimelineRow(
+                ProcessOf(row, 0),
+                row.Long(1, 0, Limits.TimeNs),
+                row.Count(2),
+                row.Count(3),
+                row.Count(4),
+                row.Count(5),
+                row.Count(6),
+                row.IsNull(7) ? null : row.Count(7));
+            order.Next(row, state.Process.Value, state.TimeNs);
+            yield return state;
+        }
+    }
+
+    /// <summary>A histogram, by process, stack and bucket.</summary>
+    public IEnumerable<HistogramRow> Histogram(HistogramKind kind)
+    {
+        var order = default(KeyOrder);
+        using var row = new Statement(
+            _database,
+            "histogram",
+            "process_id, stack_id, bucket, blocks, bytes",
+            kind == HistogramKind.Size ? "WHERE kind = 'size'" : "WHERE kind = 'lifetime'");
+        while (row.Next())
+        {
+            var bucket = new HistogramRow(
+                ProcessOf(row, 0), StackOf(row, 1), row.Int(2, 0, 64), row.Count(3), row.Count(4));
+            order.Next(row, bucket.Process.Value, bucket.Stack.Value, bucket.Bucket);
+            yield return bucket;
+        }
+    }
+
+    /// <summary>Where a process's resident memory was at its last look; null when nobody looked.</summary>
+    public Ledger? LastLedger(ProcessId process)
+    {
+        long? rss = null;
+        var time = 0L;
+        var unexplained = 0L;
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        var parts = new List<LedgerPart>();
+        using var row = new Statement(
+            _database,
+            "ledger",
+            "time_ns, part, bytes",
+            "WHERE process_id = ?1 AND time_ns = (SELECT max(time_ns) FROM ledger WHERE process_id = ?1)");
+        row.Bind(1, process.Value);
+        while (row.Next())
+        {
+            time = row.Long(0, 0, Limits.TimeNs);
+            var name = row.Text(1);
+            var bytes = row.Long(2, -Limits.TimeNs, Limits.TimeNs);
+            if (!names.Add(name))
+            {
+                throw row.Damaged(1, "there twice");
+            }
+
+            switch (name)
+            {
+                case "rss": rss = bytes; break;
+                case "unexplained": unexplained = bytes; break;
+                default: parts.Add(new LedgerPart(name, bytes)); break;
+            }
+        }
+
+        parts.Sort((a, b) => (b.Bytes, a.Name).CompareTo((a.Bytes, b.Name)));
+        return rss is null ? null : new Ledger(time, rss.Value, parts, unexplained);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _database.Dispose();
+
+    private long FindLastMoment()
+    {
+        var last = 0L;
+        using var times = new Statement(_database, "timeline", "max(time_ns)");
+        if (times.Next() && !times.IsNull(0))
+        {
+            last = times.Long(0, 0, Limits.TimeNs);
+        }
+
+        using var ends = new Statement(_database, "process", "max(max(start_ns, coalesce(end_ns, 0)))");
+        return ends.Next() && !ends.IsNull(0) ? Math.Max(last, ends.Long(0, 0, Limits.TimeNs)) : last;
+    }
+
+    private ProcessId ProcessOf(Statement row, int column) => new(row.Int(column, 1, Processes.Count));
+
+    private StackId StackOf(Statement row, int column) => new(row.Int(column, 1, Stacks.Count));
+}
