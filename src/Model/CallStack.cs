@@ -1,7 +1,7 @@
 namespace NativeHeap.Model;
 
 /// <summary>One frame of a stack.</summary>
-/// <param name="Location">Where; when stacks were merged, that of the costliest.</param>
+/// <param name="Location">Where; when equal frames of several places were merged, one of them.</param>
 /// <param name="Name">What it resolved to; null when it did not.</param>
 public sealed record Frame(Location Location, ResolvedFrame? Name)
 {

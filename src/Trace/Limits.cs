@@ -15,9 +15,6 @@ internal static class Limits
     /// <summary>Functions inlined into each other at one place.</summary>
     public const int InlineDepth = 1024;
 
-    /// <summary>Buckets of a cohort: 1,024 are kept, more in passing.</summary>
-    public const int Buckets = 1 << 20;
-
     /// <summary>Rows with an id of 32 bits.</summary>
     public const int Rows = int.MaxValue - 1;
 

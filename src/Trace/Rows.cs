@@ -39,6 +39,9 @@ public readonly record struct StackTotalRow(
 public readonly record struct CohortRow(
     ProcessId Process, StackId Stack, int Birth, int Death, long Blocks, long Bytes)
 {
+    /// <summary>The highest bucket that a trace may hold: 1,024 are kept, more in passing.</summary>
+    public const int MaxBucket = 1 << 20;
+
     /// <summary>The death of blocks that were alive at their process's end.</summary>
     public const int NeverFreed = -1;
 }

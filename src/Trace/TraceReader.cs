@@ -102,8 +102,8 @@ public sealed class TraceReader : IDisposable
             var cohort = new CohortRow(
                 ProcessOf(row, 0),
                 StackOf(row, 1),
-                row.Int(2, 0, Limits.Buckets),
-                row.Int(3, CohortRow.NeverFreed, Limits.Buckets),
+                row.Int(2, 0, CohortRow.MaxBucket),
+                row.Int(3, CohortRow.NeverFreed, CohortRow.MaxBucket),
                 row.Count(4),
                 row.Count(5));
             order.Next(row, cohort.Process.Value, cohort.Stack.Value, cohort.Birth, cohort.Death);

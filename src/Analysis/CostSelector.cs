@@ -1,0 +1,81 @@
+using NativeHeap.Model;
+using NativeHeap.Trace;
+
+namespace NativeHeap.Analysis;
+
+/// <summary>Takes from a trace the rows that a question is about and adds them up by merged stack.</summary>
+internal sealed class CostSelector(TraceReader trace, MergedTree tree, ProcessSelection processes)
+{
+    /// <summary>The costs.</summary>
+    public CostTable Costs { get; } = new(tree.Count);
+
+    /// <summary>Costs over whole lives, from the totals by stack.</summary>
+    public void AddTotals(StackMeasure measure)
+    {
+        var ofHighest = measure == StackMeasure.Peak && !processes.IsAll;
+        foreach (var row in trace.StackTotals())
+        {
+            if (!Counts(row.Process, measure) || (ofHighest && row.Process != processes.Highest.Id))
+            {
+                continue;
+            }
+
+            var (bytes, blocks) = measure switch
+            {
+                StackMeasure.Live or StackMeasure.Leaked =>
+                    (row.AllocatedBytes - row.FreedBytes, row.Allocations - row.Frees),
+                StackMeasure.Peak when ofHighest => (row.ProcessPeakBytes, row.ProcessPeakBlocks),
+                StackMeasure.Peak => (row.PeakBytes, row.PeakBlocks),
+                StackMeasure.Allocated or StackMeasure.Count => (row.AllocatedBytes, row.Allocations),
+                StackMeasure.Temporary => (row.TemporaryBytes, row.Temporary),
+                _ => throw new ArgumentOutOfRangeException(nameof(measure)),
+            };
+            Costs.Add(tree.NodeOf(row.Stack), bytes, blocks);
+        }
+    }
+
+    /// <summary>What was alive at a snapshot.</summary>
+    public void AddSnapshot(Snapshot snapshot)
+    {
+        foreach (var row in trace.SnapshotTotals(snapshot).Where(row => processes.Contains(row.Process)))
+        {
+            Costs.Add(tree.NodeOf(row.Stack), row.Bytes, row.Blocks);
+        }
+    }
+
+    /// <summary>
+    /// What was born from edge <paramref name="from"/> to edge <paramref name="to"/>; for measures of life, what of it
+    /// was alive at <paramref name="to"/>.
+    /// </summary>
+    /// <param name="measure">Live, leaked, allocated or count.</param>
+    /// <param name="from">The first bucket.</param>
+    /// <param name="to">One past the last bucket; null: to each process's end.</param>
+    /// <param name="edges">The edges.</param>
+    public void AddCohorts(StackMeasure measure, long from, long? to, BucketEdges edges)
+    {
+        var ever = measure is StackMeasure.Allocated or StackMeasure.Count;
+        var lived = LivedAt(measure == StackMeasure.Leaked ? null : to, edges);
+        foreach (var row in trace.Cohorts())
+        {
+            if (row.Birth < from || row.Birth >= to || !Counts(row.Process, measure))
+            {
+                continue;
+            }
+
+            var outlived = row.Death == CohortRow.NeverFreed
+                || (measure == StackMeasure.Live && row.Death >= to);
+            if (ever || (outlived && lived[row.Process.Value]))
+            {
+                Costs.Add(tree.NodeOf(row.Stack), row.Bytes, row.Blocks);
+            }
+        }
+    }
+
+    /// <summary>Which processes lived at an edge; at their own end, all did.</summary>
+    private bool[] LivedAt(long? edge, BucketEdges edges) =>
+        [false, .. trace.Processes.Select(p => edge is not { } e || p.EndNs is not { } end || end >= edges.TimeOf(e))];
+
+    private bool Counts(ProcessId process, StackMeasure measure) =>
+        processes.Contains(process)
+        && (measure != StackMeasure.Leaked || trace.Processes[process.Value - 1].EndNs is not null);
+}
