@@ -1,0 +1,99 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace NativeHeap.Memory;
+
+/// <summary>The few system calls that the framework does not offer.</summary>
+internal static partial class Libc
+{
+    internal const int CurrentDirectory = -100; // AT_FDCWD
+    internal const int EmptyPath = 0x1000;      // AT_EMPTY_PATH
+
+    private const int OpenFlags = 0x80800; // O_RDONLY | O_CLOEXEC | O_NONBLOCK (x86-64 and arm64 agree)
+    private const uint BasicStats = 0x7ff; // STATX_BASIC_STATS
+
+    /// <summary>Opens for reading without ever waiting for a writer.</summary>
+    internal static SafeFileHandle? OpenForReading(string path, out string? problem)
+    {
+        problem = null;
+        if (path.Contains('\0', StringComparison.Ordinal))
+        {
+            problem = "the path holds a NUL";
+            return null;
+        }
+
+        var descriptor = Open(path, OpenFlags, 0);
+        if (descriptor < 0)
+        {
+            problem = Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError());
+            return null;
+        }
+
+        return new SafeFileHandle(descriptor, ownsHandle: true);
+    }
+
+    /// <summary>statx(2): unlike struct stat its layout is the same on every machine.</summary>
+    internal static unsafe FileStatus? Statx(int directory, string path, int flags, out string? problem)
+    {
+        problem = null;
+        StatxBuffer buffer;
+        if (path.Contains('\0', StringComparison.Ordinal))
+        {
+            problem = "the path holds a NUL";
+            return null;
+        }
+
+        if (Statx(directory, path, flags, BasicStats, &buffer) != 0)
+        {
+            problem = Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError());
+            return null;
+        }
+
+        var kind = (buffer.Mode & 0xF000) switch
+        {
+            0x8000 => FileKind.Regular,
+            0x4000 => FileKind.Directory,
+            _ => FileKind.Other,
+        };
+        return new FileStatus(
+            kind,
+            (UnixFileMode)(buffer.Mode & 0xFFF),
+            buffer.UserId,
+            buffer.GroupId,
+            buffer.Size > long.MaxValue ? long.MaxValue : (long)buffer.Size,
+            ((ulong)buffer.DeviceMajor << 32) | buffer.DeviceMinor,
+            buffer.Inode);
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static unsafe partial int Statx(int directory, string path, int flags, uint mask, StatxBuffer* buffer);
+
+    // struct statx of linux/stat.h, 256 bytes.
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
+    private struct StatxBuffer
+    {
+        [FieldOffset(20)]
+        public uint UserId;
+
+        [FieldOffset(24)]
+        public uint GroupId;
+
+        [FieldOffset(28)]
+        public ushort Mode;
+
+        [FieldOffset(32)]
+        public ulong Inode;
+
+        [FieldOffset(40)]
+        public ulong Size;
+
+        [FieldOffset(136)]
+        public uint DeviceMajor;
+
+        [FieldOffset(140)]
+        public uint DeviceMinor;
+    }
+}

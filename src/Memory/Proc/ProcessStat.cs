@@ -1,0 +1,64 @@
+using System.Globalization;
+
+namespace NativeHeap.Memory.Proc;
+
+/// <summary>The useful part of /proc/PID/stat (proc_pid_stat(5)).</summary>
+/// <param name="Pid">Process or thread.</param>
+/// <param name="Name">comm, at most 15 bytes.</param>
+/// <param name="State">R, S, D, Z, T, t, X, …</param>
+/// <param name="ParentPid">Parent.</param>
+/// <param name="ThreadCount">Threads.</param>
+/// <param name="StartTicks">Start after boot in clock ticks (100 a second). With the pid it names a process for
+/// good: a pid that is used again has another start.</param>
+/// <param name="WaitStatus">How a zombie ended, as wait(2) gives it (exit code × 256 + signal); null while it lives
+/// and where the kernel does not tell us.</param>
+public sealed record ProcessStat(
+    int Pid, string Name, char State, int ParentPid, int ThreadCount, ulong StartTicks, int? WaitStatus)
+{
+    /// <summary>True when it has ended and nobody has waited for it yet.</summary>
+    public bool IsZombie => State == 'Z';
+
+    /// <summary>Parses the file's text; null when it makes no sense.</summary>
+    public static ProcessStat? Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+
+        // The name may hold anything, brackets and spaces included: the last bracket ends it.
+        var open = text.IndexOf('(', StringComparison.Ordinal);
+        var close = text.LastIndexOf(')');
+        if (open < 0 || close < open || !int.TryParse(text.AsSpan(0, open).Trim(), Number, Invariant, out var pid))
+        {
+            return null;
+        }
+
+        var fields = text[(close + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        if (Field(fields, 3) is not { Length: 1 } state
+            || !int.TryParse(Field(fields, 4), Number, Invariant, out var parent)
+            || !int.TryParse(Field(fields, 20), Number, Invariant, out var threads)
+            || !ulong.TryParse(Field(fields, 22), Number, Invariant, out var start))
+        {
+            return null;
+        }
+
+        return new ProcessStat(pid, text[(open + 1)..close], state[0], parent, threads, start, ReadWaitStatus(fields));
+    }
+
+    private const NumberStyles Number = NumberStyles.AllowLeadingSign;
+
+    private static CultureInfo Invariant => CultureInfo.InvariantCulture;
+
+    // Fields are counted from 1, the pid; what stands after the name begins with field 3.
+    private static string? Field(string[] fields, int number) => number - 3 < fields.Length ? fields[number - 3] : null;
+
+    // A 0 means "ended well" or "you may not know": field 35 (wchan) is 1 for a process that does not run if, and
+    // only if, we may know (do_task_stat in fs/proc/array.c, Linux 5.16 and later).
+    private static int? ReadWaitStatus(string[] fields)
+    {
+        if (Field(fields, 3) != "Z" || !int.TryParse(Field(fields, 52), Number, Invariant, out var status))
+        {
+            return null;
+        }
+
+        return status != 0 || Field(fields, 35) == "1" ? status : null;
+    }
+}
