@@ -1,0 +1,49 @@
+// The shared calling-context tree: child look-up and lock-free insertion.
+#pragma once
+#include <stdint.h>
+
+#include "native/stacks/capture.h"
+#include "native/stacks/wide_index.h"
+
+namespace nh::stacks {
+
+// A child list with its most recently used child remembered in the parent; lists longer than `narrow` are also
+// indexed. Everything read from the shared nodes is bounded: another process of the fork tree may have scribbled there.
+class ContextTree {
+  public:
+    // Prepares the leaves for stacks that find no room at all. False when the tree is too small or memory lacks.
+    bool open(const Tree& tree);
+
+    // The child of `parent` for `pc`, made when there is none; 0 when the tree is full.
+    uint32_t child(uint32_t parent, uint64_t pc) {
+        const wire::node* nodes = tree_.nodes;
+        const uint32_t hot = __atomic_load_n(&nodes[parent].hot_child, __ATOMIC_ACQUIRE);
+        if (is_child(hot, parent, pc)) [[likely]] {
+            return hot;
+        }
+        return child_slow(parent, pc);
+    }
+
+    // The leaf for a stack whose last frame that found room is `deepest`.
+    uint32_t full_leaf(uint32_t deepest, wire::marker entry);
+
+  private:
+    static constexpr uint32_t narrow = 16;            // children looked at before the index is asked
+    static constexpr uint32_t most_steps = 1u << 16;  // along one list; past it the child counts as not there
+
+    bool is_child(uint32_t index, uint32_t parent, uint64_t pc) const {
+        return index != 0 && index < tree_.capacity && tree_.nodes[index].pc == pc &&
+               tree_.nodes[index].parent == parent;
+    }
+
+    uint32_t child_slow(uint32_t parent, uint64_t pc);
+    uint32_t find(uint32_t parent, uint64_t pc, bool* wide);
+    uint32_t insert(uint32_t parent, uint64_t pc, uint32_t limit);
+
+    Tree tree_;
+    uint32_t frame_limit_;  // nodes from here on are kept for leaves of stacks that found no room
+    uint32_t full_leaves_[16];
+    WideIndex index_;
+};
+
+}  // namespace nh::stacks

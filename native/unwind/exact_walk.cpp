@@ -1,0 +1,174 @@
+#include "native/unwind/exact_walk.h"
+
+#include "native/unwind/call_frames.h"
+#include "native/unwind/modules.h"
+#include "native/unwind/signal_frame.h"
+#include "native/unwind/uncovered.h"
+
+namespace nh::unwind {
+namespace {
+
+constexpr uint32_t most_own_frames = 64;  // between exact_walk and the allocation's caller
+constexpr uint32_t callee_saved =
+    1u << rbx | 1u << rbp | 1u << r12 | 1u << r13 | 1u << r14 | 1u << r15 | 1u << rsp | 1u << rip;
+
+// The caller's registers just after this returns, in DWARF's order; those that a call may clobber are not stored.
+[[gnu::naked, gnu::noinline]] void store_registers([[maybe_unused]] uintptr_t* values) {
+    asm("movq %rbx, 24(%rdi)\n\t"
+        "movq %rbp, 48(%rdi)\n\t"
+        "leaq 8(%rsp), %rax\n\t"
+        "movq %rax, 56(%rdi)\n\t"
+        "movq %r12, 96(%rdi)\n\t"
+        "movq %r13, 104(%rdi)\n\t"
+        "movq %r14, 112(%rdi)\n\t"
+        "movq %r15, 120(%rdi)\n\t"
+        "movq (%rsp), %rax\n\t"
+        "movq %rax, 128(%rdi)\n\t"
+        "ret");
+}
+
+// Applies one register's rule; what cannot be had becomes unknown.
+void apply_rule(const FrameRules& rules, uint32_t number, uintptr_t limit, uintptr_t cfa, const RegisterFile& inner,
+                StackWindow& window, RegisterFile* outer) {
+    uintptr_t value = 0;
+    bool known = false;
+    uintptr_t slot = cfa + static_cast<uintptr_t>(rules.value[number]);
+    const auto expression = static_cast<uintptr_t>(rules.value[number]);
+    switch (rules.kind[number]) {
+        case RuleKind::same:
+            value = inner.value[number];
+            known = inner.has(number) && (callee_saved >> number & 1) != 0;
+            break;
+        case RuleKind::undefined:
+            break;
+        case RuleKind::at_expression:
+            if (!evaluate(expression, limit, inner, window, true, cfa, &slot)) {
+                break;
+            }
+            [[fallthrough]];
+        case RuleKind::at_offset:
+            known = window.readable(slot);
+            value = known ? *reinterpret_cast<const uintptr_t*>(slot) : 0;
+            break;
+        case RuleKind::is_offset:
+            value = slot;
+            known = true;
+            break;
+        case RuleKind::is_expression:
+            known = evaluate(expression, limit, inner, window, true, cfa, &value);
+            break;
+        case RuleKind::in_register:
+            known = inner.has(expression);
+            value = known ? inner.value[expression] : 0;
+            break;
+    }
+    if (known) {
+        outer->set(number, value);
+    } else {
+        outer->forget(number);
+    }
+}
+
+bool find_cfa(const FrameRules& rules, uintptr_t limit, const RegisterFile& registers, StackWindow& window,
+              uintptr_t* cfa) {
+    if (rules.cfa_expression != 0) {
+        return evaluate(rules.cfa_expression, limit, registers, window, false, 0, cfa);
+    }
+    *cfa = registers.value[rules.cfa_register] + static_cast<uintptr_t>(rules.cfa_offset);
+    return registers.has(rules.cfa_register);
+}
+
+Step step_by_rules(const FrameDescription& description, const FrameRules& rules, RegisterFile* registers,
+                   StackWindow& window) {
+    const uintptr_t limit = description.instructions_end;
+    uintptr_t cfa;
+    if (!find_cfa(rules, limit, *registers, window, &cfa)) {
+        return Step::lost;
+    }
+    // A frame described as a signal's may lead to another stack; any other one leads upwards.
+    if (!description.signal_frame && !window.above(cfa - sizeof(uintptr_t), registers->value[rsp])) {
+        return Step::lost;
+    }
+    const RegisterFile inner = *registers;
+    for (uint32_t number = 0; number < register_count; ++number) {
+        apply_rule(rules, number, limit, cfa, inner, window, registers);
+    }
+    if (rules.kind[rsp] == RuleKind::same) {
+        registers->set(rsp, cfa);
+    }
+    if (rules.kind[rip] == RuleKind::same || !registers->has(rip) || !registers->has(rsp)) {
+        return Step::lost;
+    }
+    if (description.signal_frame) {
+        ++registers->value[rip];
+        window.enter(registers->value[rsp], true);
+    }
+    return Step::moved;
+}
+
+Step step_uncovered_exactly(RegisterFile* registers, StackWindow& window) {
+    Registers frame = {registers->value[rip], registers->value[rsp], registers->value[rbp]};
+    if (!registers->has(rbp) || !step_uncovered(&frame, window)) {
+        return Step::lost;
+    }
+    registers->known = 0;
+    registers->set(rip, frame.pc);
+    registers->set(rsp, frame.sp);
+    registers->set(rbp, frame.fp);
+    return Step::moved;
+}
+
+}  // namespace
+
+Step exact_step(RegisterFile* registers, StackWindow& window) {
+    const uintptr_t pc = registers->value[rip];
+    ElfImage image;
+    if (find_module(pc - 1, &image) == ModuleKnown::none) {
+        return step_uncovered_exactly(registers, window);
+    }
+    if (is_signal_return(image, pc)) {
+        return leave_signal_frame(registers, window) ? Step::moved : Step::lost;
+    }
+    FrameDescription description;
+    if (!find_description(image, pc - 1, &description)) {
+        return is_entry_code(image, pc - 1) ? Step::root : step_uncovered_exactly(registers, window);
+    }
+    FrameRules rules;
+    if (!run_description(description, pc - 1, &rules)) {
+        return Step::lost;
+    }
+    return rules.kind[rip] == RuleKind::undefined ? Step::root : step_by_rules(description, rules, registers, window);
+}
+
+uint32_t exact_walk(const Registers& at, StackWindow& window, uintptr_t* pcs, uint32_t capacity, StackEnd* end) {
+    RegisterFile registers{};
+    store_registers(registers.value);
+    registers.known = callee_saved;
+    window.enter(registers.value[rsp], false);
+    *end = StackEnd::lost;
+    for (uint32_t i = 0; registers.value[rsp] != at.sp || registers.value[rip] != at.pc; ++i) {
+        if (i == most_own_frames || exact_step(&registers, window) != Step::moved) {
+            return 0;
+        }
+    }
+    uint32_t count = 0;
+    for (;;) {
+        const uintptr_t pc = registers.value[rip];
+        if (!is_code_address(pc)) {
+            *end = pc == 0 ? StackEnd::root : StackEnd::lost;
+            return count;
+        }
+        if (count == capacity) {
+            *end = StackEnd::depth_limit;
+            return count;
+        }
+        pcs[count++] = pc;
+        const Step step = exact_step(&registers, window);
+        if (step != Step::moved) {
+            *end = step == Step::root ? StackEnd::root : StackEnd::lost;
+            return count;
+        }
+    }
+}
+
+}  // namespace nh::unwind

@@ -1,0 +1,178 @@
+#include "native/unwind/loader_view.h"
+
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "native/unwind/elf_image.h"
+#include "native/unwind/stack_window.h"
+
+namespace nh::unwind {
+namespace {
+
+// struct dl_find_object of <dlfcn.h>, here because the headers of an older glibc do not have it.
+struct FoundObject {
+    uint64_t flags;
+    void* map_start;
+    void* map_end;
+    link_map* map;
+    void* frame_header;
+    uint64_t reserved[7];
+};
+using FindObject = int (*)(void* address, FoundObject* result);
+
+constexpr uint32_t most_objects = 8192;  // a list longer than this is taken for a broken one
+constexpr uint32_t most_chain = 1u << 16;
+
+const r_debug* loader;
+FindObject lock_free_find;
+bool link_map_only;
+
+struct Symbols {
+    const Elf64_Sym* table;
+    const char* names;
+    const uint32_t* hash;  // DT_GNU_HASH
+};
+
+// The loader has relocated these pointers where the dynamic section can be written; the vDSO's cannot.
+uintptr_t relocated(const link_map* map, uintptr_t value) {
+    return value < map->l_addr ? value + map->l_addr : value;
+}
+
+bool symbols_of(const link_map* map, Symbols* symbols) {
+    *symbols = {};
+    for (const Elf64_Dyn* entry = map->l_ld; entry != nullptr && entry->d_tag != DT_NULL; ++entry) {
+        const uintptr_t value = relocated(map, entry->d_un.d_ptr);
+        if (entry->d_tag == DT_SYMTAB) {
+            symbols->table = reinterpret_cast<const Elf64_Sym*>(value);
+        } else if (entry->d_tag == DT_STRTAB) {
+            symbols->names = reinterpret_cast<const char*>(value);
+        } else if (entry->d_tag == DT_GNU_HASH) {
+            symbols->hash = reinterpret_cast<const uint32_t*>(value);
+        }
+    }
+    return symbols->table != nullptr && symbols->names != nullptr && symbols->hash != nullptr;
+}
+
+// A defined function by its name, through the GNU hash table; dlsym may allocate, and is ours to serve.
+uintptr_t find_symbol(const link_map* map, const char* name) {
+    Symbols symbols;
+    if (!symbols_of(map, &symbols)) {
+        return 0;
+    }
+    uint32_t hash = 5381;
+    for (const char* c = name; *c != 0; ++c) {
+        hash = hash * 33 + static_cast<uint8_t>(*c);
+    }
+    const uint32_t bucket_count = symbols.hash[0];
+    const uint32_t first_symbol = symbols.hash[1];
+    const uint32_t bloom_words = symbols.hash[2];
+    if (bucket_count == 0) {
+        return 0;
+    }
+    const uint32_t* buckets = symbols.hash + 4 + 2 * static_cast<size_t>(bloom_words);
+    const uint32_t* chain = buckets + bucket_count;
+    uint32_t index = buckets[hash % bucket_count];
+    if (index < first_symbol) {
+        return 0;
+    }
+    for (uint32_t steps = 0; steps < most_chain; ++steps, ++index) {
+        const uint32_t entry = chain[index - first_symbol];
+        const Elf64_Sym& symbol = symbols.table[index];
+        if ((entry | 1) == (hash | 1) && symbol.st_shndx != SHN_UNDEF &&
+            strcmp(symbols.names + symbol.st_name, name) == 0) {
+            return map->l_addr + symbol.st_value;
+        }
+        if ((entry & 1) != 0) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+// The main program's DT_DEBUG points to the loader's list.
+const r_debug* find_loader() {
+    auto headers = reinterpret_cast<const Elf64_Phdr*>(getauxval(AT_PHDR));
+    const uint64_t count = getauxval(AT_PHNUM);
+    uintptr_t bias = 0;
+    const Elf64_Phdr* dynamic = nullptr;
+    for (uint64_t i = 0; headers != nullptr && i < count; ++i) {
+        if (headers[i].p_type == PT_PHDR) {
+            bias = reinterpret_cast<uintptr_t>(headers) - headers[i].p_vaddr;
+        } else if (headers[i].p_type == PT_DYNAMIC) {
+            dynamic = &headers[i];
+        }
+    }
+    if (dynamic == nullptr) {
+        return nullptr;
+    }
+    for (auto entry = reinterpret_cast<const Elf64_Dyn*>(bias + dynamic->p_vaddr); entry->d_tag != DT_NULL; ++entry) {
+        if (entry->d_tag == DT_DEBUG) {
+            return reinterpret_cast<const r_debug*>(entry->d_un.d_ptr);
+        }
+    }
+    return nullptr;
+}
+
+// Before glibc 2.35: the list that debuggers read. It may change under our eyes, so each element is asked for before
+// it is read, and an image must make sense before it counts.
+bool find_in_list(uintptr_t address, LoadedObject* object) {
+    const link_map* map = loader->r_map;
+    for (uint32_t i = 0; i < most_objects && map != nullptr; ++i) {
+        const auto element = reinterpret_cast<uintptr_t>(map);
+        if (!page_readable(element) || !page_readable(element + sizeof(link_map) - 1)) {
+            return false;
+        }
+        uintptr_t header = map->l_addr;
+        if (i == 0) {
+            header = getauxval(AT_PHDR) & ~(page_bytes - 1);
+        }
+        ElfImage image;
+        if (address >= header && describe_image(header, &image) && address < image.end) {
+            *object = {image.start, image.end, map};
+            return true;
+        }
+        map = map->l_next;
+    }
+    return false;
+}
+
+}  // namespace
+
+bool open_loader_view() {
+    loader = find_loader();
+    if (loader == nullptr) {
+        return false;
+    }
+    const uintptr_t own_base = getauxval(AT_BASE);
+    for (const link_map* map = loader->r_map; map != nullptr; map = map->l_next) {
+        // The look-up belongs to the dynamic loader itself (its base is 0 here when it was run by hand).
+        if (own_base == 0 || map->l_addr == own_base) {
+            const uintptr_t found = find_symbol(map, "_dl_find_object");
+            if (found != 0) {
+                lock_free_find = reinterpret_cast<FindObject>(found);
+                break;
+            }
+        }
+    }
+    return true;
+}
+
+bool find_object(uintptr_t address, LoadedObject* object) {
+    if (lock_free_find != nullptr && !link_map_only) {
+        FoundObject found;
+        if (lock_free_find(reinterpret_cast<void*>(address), &found) != 0) {
+            return false;
+        }
+        *object = {reinterpret_cast<uintptr_t>(found.map_start), reinterpret_cast<uintptr_t>(found.map_end), found.map};
+        return true;
+    }
+    return loader != nullptr && find_in_list(address, object);
+}
+
+void use_link_map_only(bool only) {
+    link_map_only = only;
+}
+
+}  // namespace nh::unwind

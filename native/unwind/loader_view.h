@@ -1,0 +1,24 @@
+// What the dynamic loader shows to a reader that must not take its lock.
+#pragma once
+#include <stdint.h>
+
+struct link_map;
+
+namespace nh::unwind {
+
+struct LoadedObject {
+    uintptr_t start, end;  // mapped range
+    const link_map* map;   // valid while the object is loaded
+};
+
+// Finds the loader's list and, where it has one (glibc 2.35), its lock-free look-up. Call once. False when the
+// loader cannot be understood: then no object is ever found.
+bool open_loader_view();
+
+// The object mapped at the address. May be asked from anywhere, also inside dlopen and in signal handlers.
+bool find_object(uintptr_t address, LoadedObject* object);
+
+// For tests: pretend that the loader has no lock-free look-up, as before glibc 2.35.
+void use_link_map_only(bool only);
+
+}  // namespace nh::unwind

@@ -1,0 +1,340 @@
+#include "native/unwind/modules.h"
+
+#include <link.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "native/unwind/loader_view.h"
+#include "native/unwind/rows.h"
+
+namespace nh::unwind {
+namespace {
+
+constexpr uint32_t most_modules = 1024;
+constexpr uint32_t no_record = ~0u;
+constexpr uint32_t most_spins = 20000;  // well under a millisecond
+
+enum class State : uint32_t { empty, loaded, unloaded };
+
+struct Identity {
+    const link_map* map;
+    const void* dynamic;
+    uint64_t name_hash;
+};
+
+struct Entry {
+    uint32_t version;  // odd while it is being written
+    State state;
+    uint32_t record;  // in the shared table
+    uint32_t slot;    // process slot that wrote the record
+    uint64_t serial;  // order of registration
+    Identity identity;
+    ElfImage image;
+};
+
+struct Registry {
+    uint32_t count;  // entries ever used
+    uint32_t evicted;
+    uint64_t next_serial;
+    uintptr_t starts[most_modules];  // of loaded entries, else 0: what the search looks through
+    Entry entries[most_modules];
+};
+
+ModuleTable table;
+Registry* registry;
+uintptr_t registrar;      // thread pointer of the thread that may write the registry, 0: none
+uint32_t unload_pending;  // somebody saw the registry busy when it should have been checked
+uint32_t current_generation;
+
+uintptr_t thread_pointer() {
+    uintptr_t value;
+    asm("movq %%fs:0, %0" : "=r"(value));
+    return value;
+}
+
+// One writer at a time. Never waits for itself (a signal handler that interrupted the writer) and never for long.
+class RegistryLock {
+  public:
+    RegistryLock() {
+        const uintptr_t self = thread_pointer();
+        for (uint32_t i = 0; i < most_spins && !held_; ++i) {
+            uintptr_t owner = 0;
+            held_ = __atomic_compare_exchange_n(&registrar, &owner, self, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+            if (owner == self) {
+                return;
+            }
+            __builtin_ia32_pause();
+        }
+    }
+    ~RegistryLock() {
+        if (held_) {
+            __atomic_store_n(&registrar, uintptr_t{0}, __ATOMIC_RELEASE);
+        }
+    }
+    RegistryLock(const RegistryLock&) = delete;
+    bool held() const { return held_; }
+
+  private:
+    bool held_ = false;
+};
+
+uint64_t hash_name(const char* name) {
+    uint64_t hash = 0xCBF29CE484222325;
+    for (uint32_t i = 0; name != nullptr && name[i] != 0 && i < sizeof(wire::module::path); ++i) {
+        hash = (hash ^ static_cast<uint8_t>(name[i])) * 0x100000001B3;
+    }
+    return hash;
+}
+
+Identity identity_of(const LoadedObject& object) {
+    return {object.map, object.map->l_ld, hash_name(object.map->l_name)};
+}
+
+bool same_object(const Identity& a, const Identity& b) {
+    return a.map == b.map && a.dynamic == b.dynamic && a.name_hash == b.name_hash;
+}
+
+// The same file at the same place, perhaps loaded anew.
+bool same_file(const Entry& entry, const Identity& identity, const ElfImage& image) {
+    return entry.image.start == image.start && entry.image.end == image.end &&
+           entry.identity.name_hash == identity.name_hash && entry.image.build_id_length == image.build_id_length &&
+           memcmp(entry.image.build_id, image.build_id, image.build_id_length) == 0;
+}
+
+uint64_t now() {
+    return __atomic_load_n(table.clock_ns, __ATOMIC_RELAXED);
+}
+
+// Entry of the loaded module at `start`, copied whole; no_record when there is none or it is being changed.
+bool copy_entry(uintptr_t start, Identity* identity, ElfImage* image) {
+    const uint32_t count = __atomic_load_n(&registry->count, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < count; ++i) {
+        if (__atomic_load_n(&registry->starts[i], __ATOMIC_RELAXED) != start) {
+            continue;
+        }
+        const Entry& entry = registry->entries[i];
+        const uint32_t version = __atomic_load_n(&entry.version, __ATOMIC_ACQUIRE);
+        *identity = entry.identity;
+        *image = entry.image;
+        const State state = entry.state;
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if ((version & 1) == 0 && version == __atomic_load_n(&entry.version, __ATOMIC_RELAXED) &&
+            state == State::loaded) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void begin_write(Entry& entry) {
+    __atomic_store_n(&entry.version, entry.version | 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+void end_write(Entry& entry) {
+    __atomic_store_n(&entry.version, (entry.version | 1) + 1, __ATOMIC_RELEASE);
+}
+
+void set_state(uint32_t index, State state) {
+    Entry& entry = registry->entries[index];
+    begin_write(entry);
+    entry.state = state;
+    end_write(entry);
+    __atomic_store_n(&registry->starts[index], state == State::loaded ? entry.image.start : 0, __ATOMIC_RELAXED);
+    // A record written by an ancestor still holds for the ancestor.
+    if (entry.record == no_record || entry.slot != table.slot) {
+        return;
+    }
+    wire::module& record = table.modules[entry.record];
+    __atomic_store_n(&record.unload_ns, state == State::loaded ? 0 : now(), __ATOMIC_RELAXED);
+    __atomic_store_n(
+        &record.state,
+        static_cast<uint32_t>(state == State::loaded ? wire::module_state::loaded : wire::module_state::unloaded),
+        __ATOMIC_RELEASE);
+}
+
+// The shared table: appended to, never reused. Its counter may run past the capacity, but not round.
+uint32_t append_record(const LoadedObject& object, const ElfImage& image) {
+    if (__atomic_load_n(table.count, __ATOMIC_RELAXED) >= table.capacity) {
+        return no_record;
+    }
+    const uint32_t index = __atomic_fetch_add(table.count, 1, __ATOMIC_RELAXED);
+    if (index >= table.capacity) {
+        return no_record;
+    }
+    wire::module& record = table.modules[index];
+    record.start = image.start;
+    record.end = image.end;
+    record.bias = image.bias;
+    record.load_ns = now();
+    record.unload_ns = 0;
+    record.slot = table.slot;
+    record.generation = __atomic_load_n(&current_generation, __ATOMIC_RELAXED);
+    record.build_id_length = static_cast<uint16_t>(image.build_id_length);
+    memcpy(record.build_id, image.build_id, image.build_id_length);
+    uint32_t length = 0;
+    const char* name = object.map->l_name;
+    while (name != nullptr && length < sizeof(record.path) && name[length] != 0) {
+        record.path[length] = static_cast<uint8_t>(name[length]);
+        ++length;
+    }
+    record.path_length = static_cast<uint16_t>(length);
+    __atomic_store_n(&record.state, static_cast<uint32_t>(wire::module_state::loaded), __ATOMIC_RELEASE);
+    return index;
+}
+
+// An unused entry, else the one that was unloaded longest ago.
+uint32_t free_entry() {
+    if (registry->count < most_modules) {
+        return registry->count;
+    }
+    uint32_t oldest = most_modules;
+    for (uint32_t i = 0; i < most_modules; ++i) {
+        if (registry->entries[i].state == State::unloaded &&
+            (oldest == most_modules || registry->entries[i].serial < registry->entries[oldest].serial)) {
+            oldest = i;
+        }
+    }
+    registry->evicted |= oldest != most_modules;
+    return oldest;
+}
+
+void grow_generation() {
+    if (current_generation < max_generation) {
+        __atomic_store_n(&current_generation, current_generation + 1, __ATOMIC_RELEASE);
+    }
+}
+
+bool still_loaded(const Entry& entry) {
+    LoadedObject object;
+    return find_object(entry.image.start, &object) && object.start == entry.image.start &&
+           same_object(identity_of(object), entry.identity);
+}
+
+void mark_unloaded() {
+    bool any = false;
+    for (uint32_t i = 0; i < registry->count; ++i) {
+        if (registry->entries[i].state == State::loaded && !still_loaded(registry->entries[i])) {
+            set_state(i, State::unloaded);
+            any = true;
+        }
+    }
+    if (any) {
+        forget_rows();
+    }
+}
+
+// The newest entry that held a part of the range; those that are still called loaded are gone now.
+Entry* last_holder(const ElfImage& image) {
+    Entry* last = nullptr;
+    bool any = false;
+    for (uint32_t i = 0; i < registry->count; ++i) {
+        Entry& entry = registry->entries[i];
+        if (entry.state == State::empty || entry.image.start >= image.end || entry.image.end <= image.start) {
+            continue;
+        }
+        if (entry.state == State::loaded) {
+            set_state(i, State::unloaded);
+            any = true;
+        }
+        if (last == nullptr || entry.serial > last->serial) {
+            last = &entry;
+        }
+    }
+    if (any) {
+        forget_rows();
+    }
+    return last;
+}
+
+// With the lock held. False when there is no room to remember the module.
+bool remember(const LoadedObject& object, const ElfImage& image) {
+    const Identity identity = identity_of(object);
+    if (__atomic_exchange_n(&unload_pending, 0, __ATOMIC_ACQUIRE) != 0) {
+        mark_unloaded();
+    }
+    Entry* holder = last_holder(image);
+    const bool same = holder != nullptr && same_file(*holder, identity, image);
+    const bool replaced = (holder != nullptr && !same) || (holder == nullptr && registry->evicted != 0);
+    const auto index = same ? static_cast<uint32_t>(holder - registry->entries) : free_entry();
+    if (index == most_modules) {
+        return false;
+    }
+    if (replaced) {
+        grow_generation();
+    }
+    Entry& entry = registry->entries[index];
+    const bool keep_record = same && entry.slot == table.slot && entry.record != no_record;
+    begin_write(entry);
+    entry.identity = identity;
+    entry.image = image;
+    if (!keep_record) {
+        entry.slot = table.slot;
+        entry.record = append_record(object, image);
+    }
+    entry.serial = ++registry->next_serial;
+    end_write(entry);
+    set_state(index, State::loaded);
+    if (index == registry->count) {
+        __atomic_store_n(&registry->count, index + 1, __ATOMIC_RELEASE);
+    }
+    return true;
+}
+
+}  // namespace
+
+bool open_modules(const ModuleTable& shared) {
+    void* memory = mmap(nullptr, sizeof(Registry), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        return false;
+    }
+    registry = static_cast<Registry*>(memory);
+    table = shared;
+    return true;
+}
+
+ModuleKnown find_module(uintptr_t address, ElfImage* image) {
+    LoadedObject object;
+    if (!find_object(address, &object) || object.map == nullptr) {
+        return ModuleKnown::none;
+    }
+    Identity known;
+    if (copy_entry(object.start, &known, image) && same_object(known, identity_of(object))) {
+        return ModuleKnown::remembered;
+    }
+    if (!describe_image(object.start, image)) {
+        return ModuleKnown::none;
+    }
+    RegistryLock lock;
+    if (!lock.held()) {
+        return ModuleKnown::passing;
+    }
+    // Another thread may have been quicker.
+    ElfImage theirs;
+    if (copy_entry(object.start, &known, &theirs) && same_object(known, identity_of(object))) {
+        return ModuleKnown::remembered;
+    }
+    return remember(object, *image) ? ModuleKnown::remembered : ModuleKnown::passing;
+}
+
+void modules_after_fork(uint32_t slot) {
+    table.slot = slot;
+    __atomic_store_n(&registrar, uintptr_t{0}, __ATOMIC_RELAXED);
+}
+
+void modules_unloaded() {
+    RegistryLock lock;
+    if (!lock.held()) {
+        // Rows of what is gone must not be used; which modules are gone is seen at the next registration.
+        __atomic_store_n(&unload_pending, 1, __ATOMIC_RELEASE);
+        forget_rows();
+        return;
+    }
+    mark_unloaded();
+}
+
+uint32_t generation() {
+    return __atomic_load_n(&current_generation, __ATOMIC_ACQUIRE);
+}
+
+}  // namespace nh::unwind

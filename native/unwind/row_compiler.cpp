@@ -1,0 +1,92 @@
+#include <string.h>
+
+#include "native/unwind/byte_reader.h"
+#include "native/unwind/call_frames.h"
+#include "native/unwind/expression.h"
+#include "native/unwind/modules.h"
+#include "native/unwind/rows.h"
+#include "native/unwind/uncovered.h"
+
+namespace nh::unwind {
+namespace {
+
+bool fits_cfa(int64_t offset) {
+    return offset <= Row::most_cfa_offset && offset >= -Row::most_cfa_offset;
+}
+
+// Where the caller's RBP is; false when a compact row cannot say.
+bool compact_fp(const FrameRules& rules, uintptr_t limit, int32_t* offset) {
+    const int64_t value = rules.value[rbp];
+    switch (rules.kind[rbp]) {
+        case RuleKind::same:
+        case RuleKind::undefined:
+            *offset = Row::fp_unchanged;
+            return true;
+        case RuleKind::at_offset:
+            *offset = static_cast<int32_t>(value);
+            return value == *offset && value != Row::fp_unchanged && value != Row::fp_at_fp;
+        case RuleKind::at_expression: {
+            ExpressionValue where;
+            *offset = Row::fp_at_fp;
+            return evaluate_symbolically(static_cast<uintptr_t>(value), limit, 0, &where) && where.base == Base::fp &&
+                   where.number == 0;
+        }
+        default:
+            return false;
+    }
+}
+
+Row compact(const FrameRules& rules, uintptr_t pc, uintptr_t limit) {
+    int32_t fp_offset = 0;
+    if (rules.kind[rip] != RuleKind::at_offset || rules.value[rip] != -8 || !compact_fp(rules, limit, &fp_offset)) {
+        return Row(RowKind::exact);
+    }
+    int64_t offset = rules.cfa_offset;
+    RowKind kind = rules.cfa_register == rsp   ? RowKind::from_sp
+                   : rules.cfa_register == rbp ? RowKind::from_fp
+                                               : RowKind::exact;
+    if (rules.cfa_expression != 0) {
+        ExpressionValue cfa;
+        if (!evaluate_symbolically(rules.cfa_expression, limit, pc, &cfa) || cfa.base == Base::number) {
+            return Row(RowKind::exact);
+        }
+        offset = static_cast<int64_t>(cfa.number);
+        kind = cfa.base == Base::sp   ? RowKind::from_sp
+               : cfa.base == Base::fp ? RowKind::from_fp
+                                      : RowKind::from_fp_word;
+    }
+    return kind == RowKind::exact || !fits_cfa(offset) ? Row(RowKind::exact)
+                                                       : Row(kind, static_cast<int32_t>(offset), fp_offset);
+}
+
+}  // namespace
+
+Row compile_row(uintptr_t pc, bool* keep) {
+    const uintptr_t instruction = pc - 1;  // within the call, or the first byte of the interrupted instruction
+    ElfImage image;
+    const ModuleKnown known = find_module(instruction, &image);
+    *keep = known == ModuleKnown::remembered;
+    if (known == ModuleKnown::none) {
+        return Row(RowKind::uncovered);
+    }
+    if (is_signal_return(image, pc)) {
+        return Row(RowKind::signal);
+    }
+    FrameDescription description;
+    if (!find_description(image, instruction, &description)) {
+        return is_entry_code(image, instruction) ? Row(RowKind::outermost) : Row(RowKind::uncovered);
+    }
+    if (description.signal_frame) {
+        return Row(RowKind::exact);
+    }
+    FrameRules rules;
+    if (!run_description(description, instruction, &rules)) {
+        return Row(RowKind::broken);
+    }
+    if (rules.kind[rip] == RuleKind::undefined) {
+        return Row(RowKind::outermost);
+    }
+    return compact(rules, instruction, description.instructions_end);
+}
+
+}  // namespace nh::unwind

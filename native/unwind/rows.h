@@ -1,0 +1,81 @@
+// Compact call-frame rows and the cache that keeps them by return address.
+#pragma once
+#include <stdint.h>
+
+namespace nh::unwind {
+
+enum class RowKind : uint8_t {
+    uncovered,     // no call-frame information
+    from_sp,       // CFA = SP + cfa_offset, return address at CFA - 8
+    from_fp,       // CFA = RBP + cfa_offset
+    from_fp_word,  // CFA = the word at RBP + cfa_offset (realigned frames, GCC's DRAP)
+    signal,        // the kernel's signal frame: all registers are in it
+    outermost,     // the return address is undefined: nobody called this
+    exact,         // needs other registers or an expression: exact_walk
+    broken,        // the information cannot be understood
+};
+
+// One 64-bit word, so that it can be stored and loaded whole: kind in bits 0-3, cfa_offset in 4-31, fp_offset in 32-63.
+class Row {
+  public:
+    static constexpr int32_t fp_unchanged = 0;
+    static constexpr int32_t fp_at_fp = 1;  // the caller's RBP is at [RBP], whatever the CFA is
+    static constexpr int64_t most_cfa_offset = (1 << 27) - 1;
+
+    constexpr Row() : bits_(0) {}
+    constexpr explicit Row(uint64_t bits) : bits_(bits) {}
+    constexpr Row(RowKind kind, int32_t cfa_offset = 0, int32_t fp_offset = fp_unchanged)
+        : bits_(static_cast<uint64_t>(kind) | (static_cast<uint64_t>(cfa_offset) & 0xFFFFFFF) << 4 |
+                static_cast<uint64_t>(static_cast<uint32_t>(fp_offset)) << 32) {}
+
+    RowKind kind() const { return static_cast<RowKind>(bits_ & 0xF); }
+    intptr_t cfa_offset() const { return static_cast<int32_t>(static_cast<uint32_t>(bits_)) >> 4; }
+    // Where the caller's RBP was saved, relative to the CFA; or one of the two values above.
+    intptr_t fp_offset() const { return static_cast<int64_t>(bits_) >> 32; }
+    uint64_t bits() const { return bits_; }
+
+  private:
+    uint64_t bits_;
+};
+
+// Compiles the row for a stored pc (see wire::node: pc - 1 lies in the instruction). Sets *keep when the row may be
+// cached, that is, when its module is one whose unloading will be noticed. Takes 0.5 to a few microseconds.
+Row compile_row(uintptr_t pc, bool* keep);
+
+// Lock-free and bounded: 16,384 sets of 4 rows, a set a cache line. Forgetting all rows is one addition.
+struct RowEntry {
+    uint64_t tag, row;
+};
+struct alignas(64) RowSet {
+    RowEntry entries[4];
+};
+inline constexpr uint32_t row_set_bits = 14;
+extern RowSet* row_sets;
+extern uint32_t row_epoch;  // atomic; 0 to 65,535
+
+bool open_rows();
+void forget_rows();
+Row compile_and_keep(uintptr_t pc, uint32_t epoch);
+
+inline RowSet& row_set(uintptr_t pc) {
+    return row_sets[(pc * 0x9E3779B97F4A7C15) >> (64 - row_set_bits)];
+}
+
+// Ties the two words of an entry together: a reader that sees halves of two writes finds no match.
+inline uint64_t row_tag(uintptr_t pc, uint32_t epoch, uint64_t row) {
+    return pc ^ (uint64_t{epoch} << 48) ^ (row * 0xD6E8FEB86659FD93);
+}
+
+inline Row find_row(uintptr_t pc) {
+    const uint32_t epoch = __atomic_load_n(&row_epoch, __ATOMIC_ACQUIRE);
+    const RowSet& set = row_set(pc);
+    for (const RowEntry& entry : set.entries) {
+        const uint64_t row = __atomic_load_n(&entry.row, __ATOMIC_RELAXED);
+        if (__atomic_load_n(&entry.tag, __ATOMIC_RELAXED) == row_tag(pc, epoch, row)) [[likely]] {
+            return Row(row);
+        }
+    }
+    return compile_and_keep(pc, epoch);
+}
+
+}  // namespace nh::unwind

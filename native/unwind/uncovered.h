@@ -1,0 +1,23 @@
+// Code that call-frame information does not cover.
+#pragma once
+#include <stdint.h>
+
+#include "native/unwind/elf_image.h"
+#include "native/unwind/stack_window.h"
+#include "native/unwind/unwinder.h"
+
+namespace nh::unwind {
+
+// One step through code without call-frame information: hand-written assembly and just-in-time compiled code. This is
+// the one place where managed code will be recognised (.pdata of precompiled images, decoding of epilogues); for now
+// it trusts RBP as the psABI's frame pointer if the words it leads to can be a frame. False when they cannot.
+bool step_uncovered(Registers* frame, StackWindow& window);
+
+// Whether a return to pc is the kernel's way back from a signal handler: `mov $15, %rax; syscall` (rt_sigreturn).
+bool is_signal_return(const ElfImage& image, uintptr_t pc);
+
+// Whether the address, which has no description, is in the code that the kernel or the loader jumps to: _start of
+// the program or of the dynamic loader. Nobody called it.
+bool is_entry_code(const ElfImage& image, uintptr_t address);
+
+}  // namespace nh::unwind

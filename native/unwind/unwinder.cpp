@@ -1,0 +1,109 @@
+#include "native/unwind/unwinder.h"
+
+#include "native/unwind/exact_walk.h"
+#include "native/unwind/loader_view.h"
+#include "native/unwind/modules.h"
+#include "native/unwind/rows.h"
+#include "native/unwind/signal_frame.h"
+#include "native/unwind/stack_window.h"
+#include "native/unwind/uncovered.h"
+
+namespace nh::unwind {
+namespace {
+
+uintptr_t word_at(uintptr_t address) {
+    return *reinterpret_cast<const uintptr_t*>(address);
+}
+
+// From a frame to its caller by a compact row. False when the row leads out of the stack.
+[[gnu::always_inline]] inline bool step_by_row(Row row, uintptr_t cfa, Registers* frame, StackWindow& window) {
+    const uintptr_t return_slot = cfa - sizeof(uintptr_t);
+    if (!window.above(return_slot, frame->sp)) [[unlikely]] {
+        return false;
+    }
+    const intptr_t fp_offset = row.fp_offset();
+    if (fp_offset != Row::fp_unchanged) {
+        const uintptr_t slot = fp_offset == Row::fp_at_fp ? frame->fp : cfa + static_cast<uintptr_t>(fp_offset);
+        if (!window.readable(slot)) [[unlikely]] {
+            return false;
+        }
+        frame->fp = word_at(slot);
+    }
+    frame->pc = word_at(return_slot);
+    frame->sp = cfa;
+    return true;
+}
+
+// The kinds that are rare. `exact` is not among them.
+Step step_rarely(Row row, Registers* frame, StackWindow& window) {
+    bool moved = false;
+    switch (row.kind()) {
+        case RowKind::outermost:
+            return Step::root;
+        case RowKind::from_fp_word: {
+            const uintptr_t slot = frame->fp + static_cast<uintptr_t>(row.cfa_offset());
+            moved = window.readable(slot) && step_by_row(row, word_at(slot), frame, window);
+            break;
+        }
+        case RowKind::signal:
+            moved = leave_signal_frame(frame, window);
+            break;
+        case RowKind::uncovered:
+            moved = step_uncovered(frame, window);
+            break;
+        default:
+            break;
+    }
+    return moved ? Step::moved : Step::lost;
+}
+
+}  // namespace
+
+bool initialise(const ModuleTable& table) {
+    learn_main_stack();
+    return open_loader_view() && open_rows() && open_modules(table);
+}
+
+void after_fork(uint32_t slot) {
+    modules_after_fork(slot);
+}
+
+uint32_t walk(const Registers& at, StackBounds& bounds, uintptr_t* pcs, uint32_t capacity, StackEnd* end) {
+    StackWindow window(bounds);
+    window.enter(at.sp, false);
+    Registers frame = at;
+    uint32_t count = 0;
+    for (;;) {
+        if (!is_code_address(frame.pc)) [[unlikely]] {
+            // A return address of zero is how makers of stacks without call-frame information end them.
+            *end = frame.pc == 0 ? StackEnd::root : StackEnd::lost;
+            return count;
+        }
+        if (count == capacity) [[unlikely]] {
+            *end = StackEnd::depth_limit;
+            return count;
+        }
+        pcs[count++] = frame.pc;
+        const Row row = find_row(frame.pc);
+        const RowKind kind = row.kind();
+        if (kind == RowKind::from_sp || kind == RowKind::from_fp) [[likely]] {
+            const uintptr_t base = kind == RowKind::from_sp ? frame.sp : frame.fp;
+            if (!step_by_row(row, base + static_cast<uintptr_t>(row.cfa_offset()), &frame, window)) [[unlikely]] {
+                *end = StackEnd::lost;
+                return count;
+            }
+            continue;
+        }
+        if (kind == RowKind::exact) {
+            const uint32_t exact_count = exact_walk(at, window, pcs, capacity, end);
+            return exact_count != 0 ? exact_count : count;  // 0: `at` was not found on this stack, and *end is lost
+        }
+        const Step step = step_rarely(row, &frame, window);
+        if (step != Step::moved) {
+            *end = step == Step::root ? StackEnd::root : StackEnd::lost;
+            return count;
+        }
+    }
+}
+
+}  // namespace nh::unwind
