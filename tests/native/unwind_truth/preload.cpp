@@ -1,0 +1,259 @@
+// Preloaded into a real program: at its allocations, compares the walk with libunwind's frame by frame, and the tree's
+// path with the walk. Writes the figures to the file named by UNWIND_TRUTH_OUT, one line a process:
+//   compared N differing N exact N lost N depth_limit N signal N uncovered N path_errors N
+// and the first stacks that differ. UNWIND_TRUTH_EVERY=k compares one in k; UNWIND_TRUTH_TIME=1 measures captures.
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define UNW_LOCAL_ONLY
+#include <libunwind.h>
+
+#include "native/stacks/capture.h"
+#include "native/unwind/rows.h"
+#include "native/unwind/unwinder.h"
+
+extern "C" {
+void* __libc_malloc(size_t);
+void* __libc_calloc(size_t, size_t);
+void* __libc_realloc(void*, size_t);
+}
+
+namespace {
+
+using namespace nh;
+
+constexpr uint32_t module_capacity = 1024;
+constexpr uint32_t node_capacity = 4u << 20;
+constexpr uint32_t most_shown = 20;
+
+struct ThreadState {
+    stacks::Scratch scratch;
+    uintptr_t ours[wire::max_frames];
+    uintptr_t theirs[wire::max_frames + 1];
+};
+
+struct Figures {
+    uint64_t calls, compared, differing, exact, lost, depth_limit, signal, uncovered, path_errors, frames;
+    uint64_t capture_ns, captures;
+};
+
+wire::module modules[module_capacity];
+wire::node nodes[node_capacity];
+uint32_t module_count;
+uint32_t node_count = 1;
+uint64_t clock_ns = 1;
+int state;  // 0 not begun, 1 beginning, 2 ready, 3 over
+uint64_t every = 1;
+bool timed;
+int out = -1;
+Figures figures;
+__thread bool inside;
+__thread ThreadState* mine;
+
+void add(uint64_t& figure, uint64_t by = 1) {
+    __atomic_fetch_add(&figure, by, __ATOMIC_RELAXED);
+}
+
+void begin() {
+    int none = 0;
+    if (!__atomic_compare_exchange_n(&state, &none, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+        return;
+    }
+    const char* path = getenv("UNWIND_TRUTH_OUT");
+    const char* step = getenv("UNWIND_TRUTH_EVERY");
+    every = step == nullptr ? 1 : strtoull(step, nullptr, 10);
+    timed = getenv("UNWIND_TRUTH_TIME") != nullptr;
+    const bool good = path != nullptr && every != 0 &&
+                      unwind::initialise({modules, module_capacity, &module_count, &clock_ns, 0}) &&
+                      stacks::initialise({nodes, node_capacity, &node_count});
+    if (good) {
+        out = fcntl(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666), F_DUPFD_CLOEXEC, 700);
+    }
+    __atomic_store_n(&state, good && out >= 0 ? 2 : 3, __ATOMIC_RELEASE);
+}
+
+uint32_t walk_by_libunwind(const unwind::Registers& at, uintptr_t* pcs, uint32_t capacity) {
+    unw_context_t context;
+    unw_getcontext(&context);
+    unw_cursor_t cursor;
+    if (unw_init_local(&cursor, &context) != 0) {
+        return 0;
+    }
+    unw_word_t pc = 0;
+    unw_word_t sp = 0;
+    do {
+        if (unw_step(&cursor) <= 0) {
+            return 0;
+        }
+        unw_get_reg(&cursor, UNW_REG_IP, &pc);
+        unw_get_reg(&cursor, UNW_REG_SP, &sp);
+    } while (pc != at.pc || sp != at.sp);
+    uint32_t count = 0;
+    bool interrupted = false;
+    while (count < capacity) {
+        unw_get_reg(&cursor, UNW_REG_IP, &pc);
+        if (pc == 0) {
+            break;
+        }
+        pcs[count++] = pc + (interrupted ? 1 : 0);
+        interrupted = unw_is_signal_frame(&cursor) > 0;
+        if (unw_step(&cursor) <= 0) {
+            break;
+        }
+    }
+    return count;
+}
+
+void show_pc(const char* whose, uint32_t depth, uintptr_t pc) {
+    Dl_info info = {};
+    if (pc != 0 && dladdr(reinterpret_cast<void*>(pc - 1), &info) != 0) {
+        dprintf(out, "  %s %u %s+0x%lx %s\n", whose, depth, info.dli_fname,
+                pc - reinterpret_cast<uintptr_t>(info.dli_fbase), info.dli_sname == nullptr ? "?" : info.dli_sname);
+    } else {
+        dprintf(out, "  %s %u 0x%lx\n", whose, depth, pc);
+    }
+}
+
+void show_difference(const ThreadState& thread, uint32_t our_count, uint32_t their_count) {
+    uint32_t first = 0;
+    while (first < our_count && first < their_count && thread.ours[first] == thread.theirs[first]) {
+        ++first;
+    }
+    dprintf(out, " difference at frame %u: ours has %u, libunwind %u\n", first, our_count, their_count);
+    for (uint32_t i = first < 2 ? 0 : first - 2; i < first + 3; ++i) {
+        if (i < our_count) {
+            show_pc("ours", i, thread.ours[i]);
+        }
+        if (i < their_count) {
+            show_pc("libunwind", i, thread.theirs[i]);
+        }
+    }
+}
+
+void check_path(const ThreadState& thread, uint32_t count, unwind::StackEnd end, uint32_t leaf) {
+    bool good =
+        leaf != 0 && leaf < node_capacity && nodes[leaf].pc == static_cast<uint64_t>(wire::marker::entry_malloc);
+    uint32_t node = nodes[leaf].parent;
+    for (uint32_t i = 0; good && i < count; ++i) {
+        good = nodes[node].pc == thread.ours[i] && nodes[node].parent < node;
+        node = nodes[node].parent;
+    }
+    if (good && end != unwind::StackEnd::root) {
+        good = nodes[node].pc ==
+               static_cast<uint64_t>(end == unwind::StackEnd::lost ? wire::marker::lost : wire::marker::depth_limit);
+        node = nodes[node].parent;
+    }
+    if (good && node != 0) {
+        good = nodes[node].pc >= static_cast<uint64_t>(wire::marker::generation) &&
+               nodes[node].pc < wire::first_code_address && nodes[node].parent == 0;
+    }
+    add(figures.path_errors, good ? 0 : 1);
+}
+
+void compare(ThreadState& thread, const unwind::Registers& at) {
+    unwind::StackEnd end;
+    const uint32_t our_count = unwind::walk(at, thread.scratch.bounds, thread.ours, wire::max_frames, &end);
+    const uint32_t their_count = walk_by_libunwind(at, thread.theirs, wire::max_frames);
+    add(figures.compared);
+    add(figures.frames, our_count);
+    add(figures.lost, end == unwind::StackEnd::lost);
+    add(figures.depth_limit, end == unwind::StackEnd::depth_limit);
+    bool exact = false;
+    bool signal = false;
+    bool uncovered = false;
+    for (uint32_t i = 0; i < our_count; ++i) {
+        const unwind::RowKind kind = unwind::find_row(thread.ours[i]).kind();
+        exact |= kind == unwind::RowKind::exact;
+        signal |= kind == unwind::RowKind::signal;
+        uncovered |= kind == unwind::RowKind::uncovered;
+    }
+    add(figures.exact, exact);
+    add(figures.signal, signal);
+    add(figures.uncovered, uncovered);
+    if (our_count != their_count || memcmp(thread.ours, thread.theirs, our_count * sizeof(uintptr_t)) != 0) {
+        if (__atomic_fetch_add(&figures.differing, 1, __ATOMIC_RELAXED) < most_shown) {
+            show_difference(thread, our_count, their_count);
+        }
+    }
+    check_path(thread, our_count, end, stacks::capture(thread.scratch, at, wire::marker::entry_malloc));
+}
+
+uint64_t now() {
+    timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return static_cast<uint64_t>(time.tv_sec) * 1000000000 + static_cast<uint64_t>(time.tv_nsec);
+}
+
+[[gnu::noinline]] void on_allocation(const unwind::Registers& at) {
+    if (inside || __atomic_load_n(&state, __ATOMIC_ACQUIRE) == 3) {
+        return;
+    }
+    inside = true;
+    const int saved_errno = errno;
+    begin();
+    if (mine == nullptr && __atomic_load_n(&state, __ATOMIC_ACQUIRE) == 2) {
+        void* memory = mmap(nullptr, sizeof(ThreadState), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        mine = memory == MAP_FAILED ? nullptr : static_cast<ThreadState*>(memory);
+    }
+    if (mine != nullptr && timed) {
+        const uint64_t before = now();
+        stacks::capture(mine->scratch, at, wire::marker::entry_malloc);
+        add(figures.capture_ns, now() - before);
+        add(figures.captures);
+    } else if (mine != nullptr && __atomic_fetch_add(&figures.calls, 1, __ATOMIC_RELAXED) % every == 0) {
+        compare(*mine, at);
+    }
+    errno = saved_errno;
+    inside = false;
+}
+
+[[gnu::destructor]] void finish() {
+    if (__atomic_exchange_n(&state, 3, __ATOMIC_ACQ_REL) != 2) {
+        return;
+    }
+    if (timed) {
+        const uint64_t before = now();
+        uint64_t clock = 0;
+        for (int i = 0; i < 100000; ++i) {
+            clock += now();
+        }
+        const double clock_cost = static_cast<double>(now() - before + (clock & 1)) / 100000;
+        dprintf(out, "captures %lu ns %.1f nodes %u program %s\n", figures.captures,
+                static_cast<double>(figures.capture_ns) / static_cast<double>(figures.captures) - clock_cost,
+                node_count, program_invocation_short_name);
+        return;
+    }
+    dprintf(out,
+            "compared %lu differing %lu exact %lu lost %lu depth_limit %lu signal %lu uncovered %lu path_errors %lu "
+            "depth %.1f nodes %u modules %u generation %u program %s\n",
+            figures.compared, figures.differing, figures.exact, figures.lost, figures.depth_limit, figures.signal,
+            figures.uncovered, figures.path_errors,
+            static_cast<double>(figures.frames) / static_cast<double>(figures.compared), node_count, module_count,
+            unwind::generation(), program_invocation_short_name);
+}
+
+}  // namespace
+
+#define EXPORTED extern "C" __attribute__((visibility("default")))
+
+EXPORTED void* malloc(size_t size) {
+    on_allocation(nh::unwind::caller_registers());
+    return __libc_malloc(size);
+}
+
+EXPORTED void* calloc(size_t count, size_t size) {
+    on_allocation(nh::unwind::caller_registers());
+    return __libc_calloc(count, size);
+}
+
+EXPORTED void* realloc(void* block, size_t size) {
+    on_allocation(nh::unwind::caller_registers());
+    return __libc_realloc(block, size);
+}
