@@ -7,7 +7,7 @@ namespace NativeHeap.Cli;
 /// <summary>Sizes and durations as they are typed.</summary>
 internal static class Quantities
 {
-    private static readonly Dictionary<string, decimal> s_sizeUnits = new(StringComparer.OrdinalIgnoreCase)
+    private static readonly Dictionary<string, decimal> SizeUnits = new(StringComparer.OrdinalIgnoreCase)
     {
         [""] = 1,
         ["B"] = 1,
@@ -21,7 +21,7 @@ internal static class Quantities
         ["TiB"] = 1L << 40,
     };
 
-    private static readonly Dictionary<string, decimal> s_durationUnits = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, decimal> DurationUnits = new(StringComparer.Ordinal)
     {
         ["ns"] = 1,
         ["us"] = 1e3m,
@@ -32,13 +32,13 @@ internal static class Quantities
     };
 
     /// <summary>Bytes of <c>512KiB</c>, <c>1MB</c> or <c>4096</c>; a fraction is fine when whole bytes come out.</summary>
-    public static bool TryParseSize(string text, out long bytes) => TryParse(text, s_sizeUnits, out bytes);
+    public static bool TryParseSize(string text, out long bytes) => TryParse(text, SizeUnits, out bytes);
 
     /// <summary>Nanoseconds of <c>500ms</c>, <c>30s</c>, <c>1.5m</c>; a number alone is no duration, but for 0.</summary>
     public static bool TryParseDuration(string text, out long nanoseconds)
     {
         nanoseconds = 0;
-        return text == "0" || TryParse(text, s_durationUnits, out nanoseconds);
+        return text == "0" || TryParse(text, DurationUnits, out nanoseconds);
     }
 
     /// <summary>An option that takes a size in bytes, null when it is not given.</summary>

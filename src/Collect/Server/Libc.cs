@@ -1,0 +1,371 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace NativeHeap.Collect.Server;
+
+/// <summary>System calls that the framework does not offer. Constants are those of x86-64 Linux.</summary>
+internal static unsafe partial class Libc
+{
+    public const int Eintr = 4;
+    public const int Eagain = 11;
+    public const short PollIn = 1;
+
+    private const uint MemfdCloseOnExecAndSealable = 3;
+    private const int AddSeals = 1033;
+    private const int SealSealShrinkGrow = 1 | 2 | 4;
+    private const int ProtectReadWrite = 3;
+    private const int MapShared = 1;
+    private const int SocketCloseOnExecNonBlocking = 0x80000 | 0x800;
+    private const int UnixFamily = 1;
+    private const int Stream = 1;
+    private const int SocketLevel = 1;
+    private const int PeerCredentials = 17;
+    private const int PeerPidfd = 77; // Linux 6.5
+    private const int NoSignal = 0x4000;
+    private const int DontWait = 0x40;
+    private const int Rights = 1;
+    private const long SysGettid = 186;
+    private const long SysSetRobustList = 273;
+    private const long SysGetRobustList = 274;
+    private const long SysPidfdSendSignal = 424;
+    private const long SysPidfdOpen = 434;
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct PollEntry
+    {
+        public int Descriptor;
+        public short Events;
+        public short Returned;
+    }
+
+    /// <summary>struct ucred: who is at the other end of a Unix socket, as it was when it connected.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct Credentials
+    {
+        public int Pid;
+        public uint UserId;
+        public uint GroupId;
+    }
+
+    // struct robust_list_head of linux/futex.h: the list's next pointer, the distance from an entry to its futex word,
+    // and an entry that is being taken.
+    [StructLayout(LayoutKind.Sequential)]
+    public struct RobustList
+    {
+        public void* Next;
+        public long Offset;
+        public void* Pending;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Message
+    {
+        public void* Name;
+        public uint NameBytes;
+        public Vector* Vectors;
+        public nuint VectorCount;
+        public void* Control;
+        public nuint ControlBytes;
+        public int Flags;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Vector
+    {
+        public void* Start;
+        public nuint Bytes;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct OneDescriptor
+    {
+        public nuint Bytes;
+        public int Level;
+        public int Kind;
+        public int Descriptor;
+        public int Padding;
+    }
+
+    /// <summary>Error number of the last failed call here.</summary>
+    public static int Error => Marshal.GetLastPInvokeError();
+
+    /// <summary>The system's words for <see cref="Error"/>.</summary>
+    public static string ErrorText => Marshal.GetLastPInvokeErrorMessage();
+
+    /// <summary>An invalid handle on failure.</summary>
+    public static SafeFileHandle CreateMemory(string name) => Handle(MemfdCreate(name, MemfdCloseOnExecAndSealable));
+
+    public static bool Seal(SafeFileHandle memory) => Fcntl(memory, AddSeals, SealSealShrinkGrow) == 0;
+
+    public static bool Resize(SafeFileHandle file, ulong bytes) => Ftruncate(file, (long)bytes) == 0;
+
+    /// <summary>Null on failure.</summary>
+    public static byte* MapWhole(SafeFileHandle memory, ulong bytes)
+    {
+        var start = Mmap(null, (nuint)bytes, ProtectReadWrite, MapShared, memory, 0);
+        return start == (void*)-1 ? null : (byte*)start;
+    }
+
+    public static void Unmap(byte* start, ulong bytes) => _ = Munmap(start, (nuint)bytes);
+
+    /// <summary>A listening socket at <paramref name="path"/>, or an invalid handle.</summary>
+    public static SafeFileHandle Listen(string path, int backlog)
+    {
+        var handle = Handle(Socket(UnixFamily, Stream | SocketCloseOnExecNonBlocking, 0));
+        var address = Address(path);
+        if (handle.IsInvalid)
+        {
+            return handle;
+        }
+        fixed (byte* bytes = address)
+        {
+            if (Bind(handle, bytes, (uint)address.Length) == 0 && ListenOn(handle, backlog) == 0)
+            {
+                return handle;
+            }
+        }
+        var error = Error;
+        handle.Dispose();
+        Marshal.SetLastPInvokeError(error);
+        return Handle(-1);
+    }
+
+    /// <summary>A connected blocking socket, or an invalid handle.</summary>
+    public static SafeFileHandle Connect(string path)
+    {
+        var handle = Handle(Socket(UnixFamily, Stream | 0x80000, 0));
+        var address = Address(path);
+        if (handle.IsInvalid)
+        {
+            return handle;
+        }
+        fixed (byte* bytes = address)
+        {
+            if (ConnectTo(handle, bytes, (uint)address.Length) == 0)
+            {
+                return handle;
+            }
+        }
+        var error = Error;
+        handle.Dispose();
+        Marshal.SetLastPInvokeError(error);
+        return Handle(-1);
+    }
+
+    public static SafeFileHandle Accept(SafeFileHandle listener) =>
+        Handle(Accept4(listener, null, null, SocketCloseOnExecNonBlocking));
+
+    public static bool TryGetCredentials(SafeFileHandle socket, out Credentials credentials)
+    {
+        credentials = default;
+        var bytes = (uint)sizeof(Credentials);
+        fixed (Credentials* place = &credentials)
+        {
+            return Getsockopt(socket, SocketLevel, PeerCredentials, place, &bytes) == 0;
+        }
+    }
+
+    /// <summary>A pidfd of the process that connected: free of races with the reuse of its pid. Needs Linux 6.5, else
+    /// an invalid handle.</summary>
+    public static SafeFileHandle GetPeerPidfd(SafeFileHandle socket)
+    {
+        int descriptor = -1;
+        uint bytes = sizeof(int);
+        return Handle(Getsockopt(socket, SocketLevel, PeerPidfd, &descriptor, &bytes) == 0 ? descriptor : -1);
+    }
+
+    public static SafeFileHandle OpenProcess(int pid) => Handle((int)Syscall(SysPidfdOpen, pid, 0, 0, 0));
+
+    public static void Kill(SafeFileHandle process, int signal) =>
+        _ = Syscall(SysPidfdSendSignal, process.DangerousGetHandle(), signal, 0, 0);
+
+    public static int CurrentThread => (int)Syscall(SysGettid, 0, 0, 0, 0);
+
+    public static bool SetRobustList(RobustList* list) => Syscall(SysSetRobustList, (nint)list, sizeof(RobustList), 0, 0) == 0;
+
+    public static RobustList* GetRobustList()
+    {
+        RobustList* list;
+        nuint bytes;
+        return Syscall(SysGetRobustList, 0, (nint)(&list), (nint)(&bytes), 0) == 0 ? list : null;
+    }
+
+    /// <summary>Bytes read, 0 at the end, or -1.</summary>
+    public static int Receive(SafeFileHandle socket, Span<byte> to)
+    {
+        fixed (byte* start = to)
+        {
+            return (int)Recv(socket, start, (nuint)to.Length, 0);
+        }
+    }
+
+    /// <summary>Bytes sent, or -1; never raises SIGPIPE and never waits for a slow reader.</summary>
+    public static int Send(SafeFileHandle socket, ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* start = bytes)
+        {
+            return (int)SendTo(socket, start, (nuint)bytes.Length, NoSignal | DontWait, null, 0);
+        }
+    }
+
+    /// <summary>As <see cref="Send(SafeFileHandle,ReadOnlySpan{byte})"/>, with a descriptor attached (SCM_RIGHTS, unix(7)).</summary>
+    public static int Send(SafeFileHandle socket, ReadOnlySpan<byte> bytes, SafeFileHandle attached)
+    {
+        var held = false;
+        try
+        {
+            attached.DangerousAddRef(ref held);
+            var control = new OneDescriptor
+            {
+                Bytes = 20, // CMSG_LEN(sizeof(int))
+                Level = SocketLevel,
+                Kind = Rights,
+                Descriptor = (int)attached.DangerousGetHandle(),
+            };
+            fixed (byte* start = bytes)
+            {
+                var vector = new Vector { Start = start, Bytes = (nuint)bytes.Length };
+                var message = new Message
+                {
+                    Vectors = &vector,
+                    VectorCount = 1,
+                    Control = &control,
+                    ControlBytes = (nuint)sizeof(OneDescriptor),
+                };
+                return (int)Sendmsg(socket, &message, NoSignal | DontWait);
+            }
+        }
+        finally
+        {
+            if (held)
+            {
+                attached.DangerousRelease();
+            }
+        }
+    }
+
+    public static int Poll(Span<PollEntry> entries, int milliseconds)
+    {
+        fixed (PollEntry* start = entries)
+        {
+            return PollAll(start, (nuint)entries.Length, milliseconds);
+        }
+    }
+
+    public static SafeFileHandle CreateEvent() => Handle(Eventfd(0, SocketCloseOnExecNonBlocking));
+
+    public static void Raise(SafeFileHandle raised)
+    {
+        ulong one = 1;
+        _ = Write(raised, &one, sizeof(ulong));
+    }
+
+    public static void Clear(SafeFileHandle raised)
+    {
+        ulong count;
+        _ = Read(raised, &count, sizeof(ulong));
+    }
+
+    /// <summary>A new folder of mode 0700; null on failure.</summary>
+    /// <param name="template">Ends in XXXXXX.</param>
+    public static string? MakeFolder(string template)
+    {
+        var bytes = System.Text.Encoding.UTF8.GetBytes(template + "\0");
+        fixed (byte* start = bytes)
+        {
+            return Mkdtemp(start) == null ? null : System.Text.Encoding.UTF8.GetString(bytes, 0, bytes.Length - 1);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    public static partial uint GetUserId();
+
+    /// <summary>Redirects a descriptor to /dev/null.</summary>
+    public static void Silence(int descriptor)
+    {
+        using var empty = Handle(Open("/dev/null", 0x80002));
+        if (!empty.IsInvalid)
+        {
+            _ = Dup2(empty, descriptor);
+        }
+    }
+
+    private static SafeFileHandle Handle(int descriptor) => new(descriptor, ownsHandle: true);
+
+    // struct sockaddr_un; the path with its final 0 has at most 108 bytes.
+    private static byte[] Address(string path)
+    {
+        var name = System.Text.Encoding.UTF8.GetBytes(path);
+        var address = new byte[2 + Math.Min(name.Length, 107) + 1];
+        address[0] = UnixFamily;
+        name.AsSpan(0, address.Length - 3).CopyTo(address.AsSpan(2));
+        return address;
+    }
+
+    [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int MemfdCreate(string name, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int Fcntl(SafeFileHandle file, int command, int value);
+
+    [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
+    private static partial int Ftruncate(SafeFileHandle file, long bytes);
+
+    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    private static partial void* Mmap(void* at, nuint bytes, int protection, int flags, SafeFileHandle file, long offset);
+
+    [LibraryImport("libc", EntryPoint = "munmap")]
+    private static partial int Munmap(void* start, nuint bytes);
+
+    [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
+    private static partial int Socket(int family, int kind, int protocol);
+
+    [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
+    private static partial int Bind(SafeFileHandle socket, byte* address, uint bytes);
+
+    [LibraryImport("libc", EntryPoint = "listen", SetLastError = true)]
+    private static partial int ListenOn(SafeFileHandle socket, int backlog);
+
+    [LibraryImport("libc", EntryPoint = "connect", SetLastError = true)]
+    private static partial int ConnectTo(SafeFileHandle socket, byte* address, uint bytes);
+
+    [LibraryImport("libc", EntryPoint = "accept4", SetLastError = true)]
+    private static partial int Accept4(SafeFileHandle socket, void* address, uint* bytes, int flags);
+
+    [LibraryImport("libc", EntryPoint = "getsockopt", SetLastError = true)]
+    private static partial int Getsockopt(SafeFileHandle socket, int level, int option, void* value, uint* bytes);
+
+    [LibraryImport("libc", EntryPoint = "recv", SetLastError = true)]
+    private static partial nint Recv(SafeFileHandle socket, byte* to, nuint bytes, int flags);
+
+    [LibraryImport("libc", EntryPoint = "sendto", SetLastError = true)]
+    private static partial nint SendTo(
+        SafeFileHandle socket, byte* from, nuint bytes, int flags, void* address, uint addressBytes);
+
+    [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
+    private static partial nint Sendmsg(SafeFileHandle socket, Message* message, int flags);
+
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    private static partial int PollAll(PollEntry* entries, nuint count, int milliseconds);
+
+    [LibraryImport("libc", EntryPoint = "eventfd", SetLastError = true)]
+    private static partial int Eventfd(uint count, int flags);
+
+    [LibraryImport("libc", EntryPoint = "write")]
+    private static partial nint Write(SafeFileHandle file, void* from, nuint bytes);
+
+    [LibraryImport("libc", EntryPoint = "read")]
+    private static partial nint Read(SafeFileHandle file, void* to, nuint bytes);
+
+    [LibraryImport("libc", EntryPoint = "mkdtemp", SetLastError = true)]
+    private static partial byte* Mkdtemp(byte* template);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "dup2", SetLastError = true)]
+    private static partial int Dup2(SafeFileHandle from, int to);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial long Syscall(long number, nint first, nint second, nint third, nint fourth);
+}

@@ -1,0 +1,26 @@
+using NativeHeap.Wire;
+
+namespace NativeHeap.Collect.Server;
+
+/// <summary>How large a region is made for a target.</summary>
+internal static class RegionSize
+{
+    /// <summary>Part of a target's address space that a region may take: 1 / this.</summary>
+    public const ulong ShareOfAddressSpace = 16;
+
+    // From the usual size downwards. Memory is only used where it is written, so the sizes matter to a target whose
+    // address space is limited, and to nobody else.
+    private static readonly (RegionShape Shape, ulong RingBytes)[] Sizes =
+    [
+        (new RegionShape(260, 4, 4096, 2048, 4 << 20), 128 << 10),
+        (new RegionShape(132, 4, 1024, 1024, 1 << 20), 64 << 10),
+        (new RegionShape(68, 4, 512, 512, 256 << 10), 32 << 10),
+        (new RegionShape(20, 4, 128, 256, 64 << 10), 16 << 10),
+    ];
+
+    /// <summary>The largest layout that fits, or null when even the smallest does not.</summary>
+    /// <param name="limit">Bytes of address space the target may use; 0: no limit.</param>
+    public static RegionLayout? Fit(ulong limit) =>
+        Sizes.Select(size => new RegionLayout(size.Shape, size.RingBytes))
+            .FirstOrDefault(layout => limit == 0 || layout.RegionBytes <= limit / ShareOfAddressSpace);
+}

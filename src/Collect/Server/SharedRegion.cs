@@ -1,0 +1,72 @@
+using Microsoft.Win32.SafeHandles;
+using NativeHeap.Wire;
+
+namespace NativeHeap.Collect.Server;
+
+/// <summary>
+/// A region: sealed memory that a target and the collector map. It cannot shrink, so that no target can make a read of
+/// ours fault. Owned by whoever made it.
+/// </summary>
+internal sealed unsafe class SharedRegion : IDisposable
+{
+    private readonly OwnerMark _owner;
+    private byte* _start;
+
+    private SharedRegion(SafeFileHandle memory, string name, byte* start, ulong bytes)
+    {
+        Memory = memory;
+        Name = name;
+        Bytes = bytes;
+        _start = start;
+        View = new RegionView(start, bytes);
+        _owner = new OwnerMark((uint*)View.Owner);
+    }
+
+    /// <summary>The memory's descriptor, to be handed over.</summary>
+    public SafeFileHandle Memory { get; }
+
+    /// <summary>What the kernel shows as the mapping's path: <c>/memfd:</c> and this.</summary>
+    public string Name { get; }
+
+    /// <summary>Its size.</summary>
+    public ulong Bytes { get; }
+
+    /// <summary>Bounded access.</summary>
+    public RegionView View { get; }
+
+    /// <summary>Makes a region, or returns null with <see cref="Libc.Error"/> set.</summary>
+    /// <param name="layout">Its sizes.</param>
+    /// <param name="name">Unique among regions.</param>
+    /// <param name="sampleBytes">Mean bytes between samples; 0: exact.</param>
+    /// <param name="clockNs">CLOCK_MONOTONIC now.</param>
+    public static SharedRegion? Create(RegionLayout layout, string name, ulong sampleBytes, ulong clockNs)
+    {
+        var memory = Libc.CreateMemory(name);
+        if (memory.IsInvalid || !Libc.Resize(memory, layout.RegionBytes) || !Libc.Seal(memory))
+        {
+            memory.Dispose();
+            return null;
+        }
+        var start = Libc.MapWhole(memory, layout.RegionBytes);
+        if (start == null)
+        {
+            memory.Dispose();
+            return null;
+        }
+        layout.Write(start, sampleBytes, clockNs);
+        return new SharedRegion(memory, name, start, layout.RegionBytes);
+    }
+
+    /// <summary>Gives the owner word up and unmaps; nobody may use <see cref="View"/> any more.</summary>
+    public void Dispose()
+    {
+        if (_start == null)
+        {
+            return;
+        }
+        _owner.Dispose();
+        Libc.Unmap(_start, Bytes);
+        _start = null;
+        Memory.Dispose();
+    }
+}
