@@ -32,6 +32,14 @@ public readonly record struct FileStatus(
     public static FileStatus? TryRead(string path, out string? problem) =>
         Libc.Statx(Libc.CurrentDirectory, path, 0, out problem);
 
+    /// <summary>True when we may execute what the path leads to.</summary>
+    /// <param name="path">The path; links are followed.</param>
+    public static bool MayExecute(string path) => Libc.MayExecute(path);
+
+    /// <summary>True when it lies on a mount where setuid bits and file capabilities give nothing (nosuid).</summary>
+    /// <param name="path">The path; links are followed.</param>
+    public static bool IgnoresPrivileges(string path) => Libc.HasMountFlag(path, flag: 2); // ST_NOSUID
+
     /// <summary>Status of an open file.</summary>
     /// <param name="handle">The file.</param>
     /// <param name="problem">The system's words for the error; null on success.</param>

@@ -65,6 +65,38 @@ internal static partial class Libc
             buffer.Inode);
     }
 
+    /// <summary>An extended attribute; null when there is none, it is longer, or it cannot be read.</summary>
+    internal static unsafe byte[]? ReadAttribute(string path, string name, int limit)
+    {
+        var buffer = new byte[limit];
+        fixed (byte* start = buffer)
+        {
+            var count = GetAttribute(path, name, start, (nuint)limit);
+            return count < 0 ? null : buffer[..(int)count];
+        }
+    }
+
+    /// <summary>True when we may execute it, with our effective ids; also false on a noexec mount.</summary>
+    internal static bool MayExecute(string path) =>
+        AccessAt(CurrentDirectory, path, mode: 1, flags: 0x200) == 0; // X_OK, AT_EACCESS
+
+    /// <summary>True when the mount has the flag of statvfs(3); false when that cannot be told.</summary>
+    internal static unsafe bool HasMountFlag(string path, ulong flag)
+    {
+        // struct statvfs of 64-bit glibc: eleven words, the flags are the tenth; spare bytes follow.
+        var words = stackalloc ulong[32];
+        return StatVfs(path, words) == 0 && (words[9] & flag) != 0;
+    }
+
+    [LibraryImport("libc", EntryPoint = "getxattr", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static unsafe partial nint GetAttribute(string path, string name, byte* value, nuint size);
+
+    [LibraryImport("libc", EntryPoint = "faccessat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int AccessAt(int directory, string path, int mode, int flags);
+
+    [LibraryImport("libc", EntryPoint = "statvfs", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static unsafe partial int StatVfs(string path, ulong* buffer);
+
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags, int mode);
 
