@@ -1,0 +1,60 @@
+// The recursion guard as a type: an event can only be written by holding one.
+#pragma once
+#include <errno.h>
+#include <stdint.h>
+
+#include "native/process/elf_lookup.h"
+#include "native/process/process.h"
+
+namespace nh::interpose {
+
+class Hook {
+   public:
+    // at: of the exported function's caller.
+    explicit Hook(const unwind::Registers& at) : at_(at), state_(enter(at)) {}
+    ~Hook() {
+        if (state_ != nullptr) {
+            process::leave(state_);
+        }
+    }
+    Hook(const Hook&) = delete;
+    Hook& operator=(const Hook&) = delete;
+
+    // False: forward the call and write nothing.
+    explicit operator bool() const { return state_ != nullptr; }
+
+    uint32_t capture(wire::marker entry) { return stacks::capture(state_->scratch, at_, entry); }
+
+    // Calls make_event() for an event and appends it. A fork in between (a signal handler's) makes this another
+    // process with order numbers of its own, so make_event takes its numbers anew each time.
+    template <typename MakeEvent>
+    void record(MakeEvent make_event) {
+        int* errno_at = state_->errno_at;
+        int saved = *errno_at;
+        while (state_ != nullptr) {
+            transport::Written written = transport::append_time(process::region, state_->ring);
+            if (written == transport::Written::yes) {
+                written = transport::append(process::region, state_->ring, make_event());
+            }
+            if (__builtin_expect(written == transport::Written::yes, 1)) {
+                break;
+            }
+            state_ = process::recover(state_, at_.sp, written);
+        }
+        *errno_at = saved;
+    }
+
+   private:
+    static process::ThreadState* enter(const unwind::Registers& at) {
+        if (__builtin_expect(transport::recording_mark() == 0 && !process::relocated(), 0)) {
+            process::count_early_call();
+            return nullptr;
+        }
+        return process::enter(at);
+    }
+
+    const unwind::Registers at_;
+    process::ThreadState* state_;
+};
+
+}  // namespace nh::interpose

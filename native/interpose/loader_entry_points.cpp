@@ -1,0 +1,70 @@
+// dlsym, dlvsym and dlclose. Not dlopen: it takes the caller's RUNPATH, which would become ours.
+#include "native/interpose/real.h"
+#include "native/unwind/unwinder.h"
+
+#define NH_EXPORT extern "C" __attribute__((visibility("default")))
+#define NH_HIDDEN extern "C" __attribute__((visibility("hidden")))
+
+using nh::interpose::prefer_own;
+using nh::interpose::real;
+
+// The next three are reached from the assembly below.
+
+NH_HIDDEN void* nh_dlsym_on_handle(void* handle, const char* name) {
+    void* found = real().dlsym != nullptr ? real().dlsym(handle, name) : nullptr;
+    return found != nullptr ? prefer_own(name, found) : nullptr;
+}
+
+NH_HIDDEN void* nh_dlvsym_on_handle(void* handle, const char* name, const char* version) {
+    void* found = real().dlvsym != nullptr ? real().dlvsym(handle, name, version) : nullptr;
+    return found != nullptr ? prefer_own(name, found) : nullptr;
+}
+
+static void* no_symbol() { return nullptr; }  // before glibc 2.34, without libdl, nobody has dlsym
+
+NH_HIDDEN void* nh_real_dlsym() {
+    return real().dlsym != nullptr ? reinterpret_cast<void*>(real().dlsym) : reinterpret_cast<void*>(no_symbol);
+}
+
+NH_HIDDEN void* nh_real_dlvsym() {
+    return real().dlvsym != nullptr ? reinterpret_cast<void*>(real().dlvsym) : reinterpret_cast<void*>(no_symbol);
+}
+
+// For RTLD_DEFAULT (0) and RTLD_NEXT (-1) the answer depends on who asks, told by the return address: jump to the real
+// function with stack and arguments as they came. Other handles do not depend on it.
+#define NH_ASK_FOR_CALLER(name)               \
+    asm(".text\n"                             \
+        ".globl " #name "\n"                  \
+        ".type " #name ", @function\n"        \
+        ".balign 16\n" #name                  \
+        ":\n"                                 \
+        ".cfi_startproc\n"                    \
+        "    lea 1(%rdi), %rax\n"             \
+        "    cmp $1, %rax\n"                  \
+        "    ja nh_" #name "_on_handle\n"     \
+        "    push %rdi\n"                     \
+        "    .cfi_adjust_cfa_offset 8\n"      \
+        "    push %rsi\n"                     \
+        "    .cfi_adjust_cfa_offset 8\n"      \
+        "    push %rdx\n"                     \
+        "    .cfi_adjust_cfa_offset 8\n"      \
+        "    call nh_real_" #name "\n"        \
+        "    pop %rdx\n"                      \
+        "    .cfi_adjust_cfa_offset -8\n"     \
+        "    pop %rsi\n"                      \
+        "    .cfi_adjust_cfa_offset -8\n"     \
+        "    pop %rdi\n"                      \
+        "    .cfi_adjust_cfa_offset -8\n"     \
+        "    jmp *%rax\n"                     \
+        ".cfi_endproc\n"                      \
+        ".size " #name ", . - " #name "\n")
+
+NH_ASK_FOR_CALLER(dlsym);
+NH_ASK_FOR_CALLER(dlvsym);
+
+// The destructors it runs may free and are recorded as any call; only then the modules that are gone are forgotten.
+NH_EXPORT int dlclose(void* handle) {
+    int result = real().dlclose != nullptr ? real().dlclose(handle) : -1;
+    nh::unwind::modules_unloaded();
+    return result;
+}

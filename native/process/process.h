@@ -1,0 +1,55 @@
+// This process as a recorder: its start, its forks, its end of recording, and the way of a hook into it.
+//
+// A hook enters, may write events, and leaves. In between it owns a ThreadState that nobody else touches, which is
+// what makes it safe to capture a stack and to write into the ring.
+#pragma once
+#include <stdint.h>
+
+#include "native/process/thread_state.h"
+#include "native/transport/region.h"
+#include "native/transport/ring.h"
+#include "native/unwind/unwinder.h"
+
+namespace nh::process {
+
+// The region this process takes part in; meaningful while recording_mark() is not 0.
+extern transport::Region region;
+
+inline bool told_to_record() {
+    return __atomic_load_n(&region.header->control, __ATOMIC_RELAXED) == static_cast<uint32_t>(wire::control::record);
+}
+
+// The rest of enter(): start, fork, pause, nested calls, threads without a ring.
+ThreadState* enter_slow(const unwind::Registers& at);
+void leave_shared(ThreadState* state);
+
+// Null: the call must be forwarded without a record. Keeps errno.
+inline ThreadState* enter(const unwind::Registers& at) {
+    if (__builtin_expect(transport::recording_mark() != 0, 1)) {
+        Standing thread = standing();
+        if (__builtin_expect(thread.is_owner() && thread.state()->guard == 0 && told_to_record(), 1)) {
+            thread.state()->guard = at.sp;
+            __atomic_signal_fence(__ATOMIC_SEQ_CST);
+            return thread.state();
+        }
+    }
+    return enter_slow(at);
+}
+
+inline void leave(ThreadState* state) {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (__builtin_expect(state->shared, 0)) {
+        leave_shared(state);
+    } else {
+        state->guard = 0;
+    }
+}
+
+// After an event could not be written: null when recording has ended, else the state to write it with, for this has
+// become a forked child and its numbers must be taken anew.
+ThreadState* recover(ThreadState* state, uintptr_t position, transport::Written failure);
+
+// A call before the library was relocated: nothing but a count is possible.
+void count_early_call();
+
+}  // namespace nh::process

@@ -1,0 +1,94 @@
+#include "native/process/settings.h"
+
+#include <string.h>
+
+#include "native/transport/handshake.h"
+
+namespace nh::process {
+namespace {
+
+constexpr char prefix[] = "NATIVEHEAP_";
+
+// Each reads a value into the settings and says what is wrong with it, or null.
+const char* read_socket(const char* value, Settings* out) {
+    if (value[0] == 0 || strlen(value) > transport::most_path_bytes) {
+        return "must be the path of a Unix socket, at most 107 bytes";
+    }
+    out->socket = value;
+    return nullptr;
+}
+
+const char* read_out(const char* value, Settings* out) {
+    out->out = value;
+    return "is not supported yet";
+}
+
+const char* read_sample(const char* value, Settings* out) {
+    struct Unit {
+        const char* name;
+        uint64_t bytes;
+    };
+    static constexpr Unit units[] = {{"", 1},          {"B", 1},            {"KB", 1000},          {"KiB", 1 << 10},
+                                     {"MB", 1000'000}, {"MiB", 1ull << 20}, {"GB", 1000'000'000}, {"GiB", 1ull << 30}};
+    constexpr uint64_t most = 1ull << 40;
+    uint64_t number = 0;
+    const char* rest = value;
+    for (; *rest >= '0' && *rest <= '9' && number <= most; rest++) {
+        number = number * 10 + static_cast<uint64_t>(*rest - '0');
+    }
+    for (const Unit& unit : units) {
+        if (rest != value && strcmp(rest, unit.name) == 0 && number <= most / unit.bytes) {
+            out->sample_bytes = number * unit.bytes;
+            return nullptr;
+        }
+    }
+    return "must be a size such as 512KiB, at most 1024GiB";
+}
+
+const char* read_follow(const char* value, Settings* out) {
+    out->follow = strcmp(value, "yes") == 0;
+    return out->follow || strcmp(value, "no") == 0 ? nullptr : "must be yes or no";
+}
+
+// The one table of settings. Defaults: no socket, no file, exact, children followed.
+struct Setting {
+    const char* name;  // after NATIVEHEAP_
+    const char* (*read)(const char* value, Settings* out);
+};
+constexpr Settings defaults = {nullptr, nullptr, 0, true};
+constexpr Setting table[] = {
+    {"SOCKET", read_socket},
+    {"OUT", read_out},
+    {"SAMPLE", read_sample},
+    {"FOLLOW", read_follow},
+};
+
+const char* read_variable(const char* variable, Settings* out) {
+    const char* name = variable + sizeof(prefix) - 1;
+    const char* equals = strchr(name, '=');
+    size_t length = equals != nullptr ? static_cast<size_t>(equals - name) : strlen(name);
+    for (const Setting& setting : table) {
+        if (strlen(setting.name) == length && memcmp(setting.name, name, length) == 0 && equals != nullptr) {
+            return setting.read(equals + 1, out);
+        }
+    }
+    return "is no setting (there are NATIVEHEAP_SOCKET, NATIVEHEAP_OUT, NATIVEHEAP_SAMPLE, NATIVEHEAP_FOLLOW)";
+}
+
+}  // namespace
+
+const char* read_settings(char** environment, Settings* out, const char** culprit) {
+    *out = defaults;
+    for (char** variable = environment; *variable != nullptr; variable++) {
+        if (strncmp(*variable, prefix, sizeof(prefix) - 1) == 0) {
+            const char* wrong = read_variable(*variable, out);
+            if (wrong != nullptr) {
+                *culprit = *variable;
+                return wrong;
+            }
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace nh::process

@@ -1,0 +1,17 @@
+// What the environment asks of the shim.
+#pragma once
+#include <stdint.h>
+
+namespace nh::process {
+
+struct Settings {
+    const char* socket;     // NATIVEHEAP_SOCKET; null: run unprofiled
+    const char* out;        // NATIVEHEAP_OUT
+    uint64_t sample_bytes;  // NATIVEHEAP_SAMPLE; 0: exact
+    bool follow;            // NATIVEHEAP_FOLLOW
+};
+
+// Null when every NATIVEHEAP_* name and value is understood; else what is wrong, with *culprit the variable.
+const char* read_settings(char** environment, Settings* out, const char** culprit);
+
+}  // namespace nh::process

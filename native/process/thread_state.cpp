@@ -1,0 +1,199 @@
+#include "native/process/thread_state.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "native/transport/kernel.h"
+
+namespace nh::process {
+namespace {
+
+namespace kernel = transport::kernel;
+
+constexpr uint64_t lock_wait_seconds = 2;
+
+transport::Region region;
+ThreadState* states;
+uint32_t last_released;
+uint32_t releases;
+
+uint32_t exclusive_rings() { return region.ring_count - region.shared_ring_count; }
+
+uint32_t lock_holder(const wire::ring* header) {
+    return __atomic_load_n(&header->lock, __ATOMIC_RELAXED) & FUTEX_TID_MASK;
+}
+
+enum class Lock : uint8_t { taken, taken_before, busy, unusable };
+
+// The kernel fills in the holder's id, hands the lock on and tells when the holder is dead or is ourselves
+// (a hook that was left by longjmp). It needs no robust list, which belongs to libc.
+Lock lock_once(wire::ring* header, int operation, const timespec* until) {
+    long result = kernel::futex(&header->lock, operation, 0, until);
+    switch (result) {
+        case 0:
+            return Lock::taken;
+        case -EDEADLK:
+            return Lock::taken_before;
+        case -ESRCH: {  // the holder died; whoever wins the exchange frees the lock, and all try again
+            uint32_t dead = __atomic_load_n(&header->lock, __ATOMIC_RELAXED);
+            if (dead != 0) {
+                __atomic_compare_exchange_n(&header->lock, &dead, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+            }
+            return Lock::busy;
+        }
+        case -ENOSYS:
+        case -EPERM:
+            return Lock::unusable;
+        default:
+            return Lock::busy;
+    }
+}
+
+bool is_held(Lock lock) { return lock == Lock::taken || lock == Lock::taken_before; }
+
+uint64_t realtime_seconds() {
+    timespec now = {};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return static_cast<uint64_t>(now.tv_sec);
+}
+
+wire::ring* take_any_lock() {
+    wire::ring* first = region.rings + exclusive_rings();
+    for (uint32_t i = 0; i < region.shared_ring_count; i++) {
+        if (is_held(lock_once(first + i, FUTEX_TRYLOCK_PI, nullptr))) {
+            return first + i;
+        }
+    }
+    __atomic_add_fetch(&region.header->lock_waits, 1, __ATOMIC_RELAXED);
+    // Waiting threads spread by their stack's address, which differs between any two.
+    uint32_t own = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(&first) >> 12) % region.shared_ring_count;
+    timespec until = {static_cast<time_t>(realtime_seconds() + lock_wait_seconds + 1), 0};
+    while (realtime_seconds() < static_cast<uint64_t>(until.tv_sec)) {
+        if (is_held(lock_once(first + own, FUTEX_LOCK_PI, &until))) {
+            return first + own;
+        }
+    }
+    return nullptr;
+}
+
+void begin(ThreadState* state, uint32_t tid, uint32_t slot) {
+    state->tid = tid;
+    state->errno_at = &errno;
+    state->refusals = 0;
+    state->refused_at = 0;
+    state->exit_rounds = 0;
+    memset(&state->scratch.bounds, 0, sizeof(state->scratch.bounds));
+    transport::open_ring(state->ring, slot + 1);
+}
+
+}  // namespace
+
+thread_local constinit uintptr_t standing_word = 0;
+
+void set_standing(Standing standing) { standing_word = __builtin_bit_cast(uintptr_t, standing); }
+
+bool map_thread_states(const transport::Region& joined) {
+    region = joined;
+    size_t bytes = sizeof(ThreadState) * region.ring_count;
+    void* memory = kernel::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    if (kernel::is_error(memory)) {
+        return false;
+    }
+    kernel::madvise(memory, bytes, MADV_DONTDUMP);
+    states = static_cast<ThreadState*>(memory);
+    for (uint32_t i = 0; i < region.ring_count; i++) {
+        states[i].index = i;
+        states[i].shared = i >= exclusive_rings();
+        if (!transport::view_ring(region, i, &states[i].ring.span)) {
+            kernel::munmap(memory, bytes);
+            return false;
+        }
+    }
+    return true;
+}
+
+ThreadState* thread_state(uint32_t ring) { return &states[ring]; }
+
+ThreadState* claim_ring(uint32_t slot) {
+    uint32_t tid = own_thread_id();
+    uint32_t count = exclusive_rings();
+    uint32_t hint = __atomic_load_n(&last_released, __ATOMIC_RELAXED);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = (hint + i) % count;
+        wire::ring* header = &region.rings[index];
+        uint32_t nobody = 0;
+        if (__atomic_load_n(&header->owner_tid, __ATOMIC_RELAXED) == 0 &&
+            __atomic_compare_exchange_n(&header->owner_tid, &nobody, tid, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+            // Until the slot is stored, owner_slot is no_slot and the collector leaves the ring alone.
+            __atomic_store_n(&header->owner_slot, slot, __ATOMIC_RELEASE);
+            ThreadState* state = &states[index];
+            state->guard = 0;
+            begin(state, tid, slot);
+            return state;
+        }
+    }
+    return nullptr;
+}
+
+void release_ring(ThreadState* state) {
+    wire::ring* header = state->ring.span.header;
+    __atomic_store_n(&header->owner_slot, wire::no_slot, __ATOMIC_RELAXED);
+    __atomic_store_n(&header->owner_tid, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&last_released, state->index, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&releases, 1, __ATOMIC_RELAXED);
+}
+
+uint32_t ring_releases() { return __atomic_load_n(&releases, __ATOMIC_RELAXED); }
+
+ThreadState* lock_shared_ring(uint32_t slot, bool* new_writer) {
+    wire::ring* header = take_any_lock();
+    if (header == nullptr) {
+        return nullptr;
+    }
+    uint32_t tid = lock_holder(header);
+    ThreadState* state = &states[header - region.rings];
+    *new_writer = header->owner_tid != tid || header->owner_slot != slot || !state->wrote;
+    if (*new_writer) {
+        header->owner_slot = slot;
+        header->owner_tid = tid;
+        begin(state, tid, slot);
+    }
+    return state;
+}
+
+void unlock_shared_ring(ThreadState* state) { kernel::futex(&state->ring.span.header->lock, FUTEX_UNLOCK_PI, 0); }
+
+void unlock_abandoned_rings() {
+    uint32_t tid = own_thread_id();
+    for (uint32_t i = exclusive_rings(); i < region.ring_count; i++) {
+        if (lock_holder(&region.rings[i]) == tid) {
+            unlock_shared_ring(&states[i]);
+        }
+    }
+}
+
+uint32_t forget_parent_states() {
+    uint32_t cuts = 0;
+    for (uint32_t i = 0; i < region.ring_count; i++) {
+        ThreadState& state = states[i];
+        state.cut_due = state.wrote;
+        if (state.wrote) {
+            state.cut = state.ring.head;
+            state.wrote = false;
+            cuts++;
+        }
+    }
+    return cuts;
+}
+
+uint32_t own_thread_id() {
+    uint32_t word = 0;
+    if (kernel::futex(&word, FUTEX_TRYLOCK_PI | FUTEX_PRIVATE_FLAG, 0) == 0) {
+        return word & FUTEX_TID_MASK;
+    }
+    return static_cast<uint32_t>(kernel::call(SYS_gettid));
+}
+
+}  // namespace nh::process

@@ -1,0 +1,68 @@
+#include "native/transport/region.h"
+
+namespace nh::transport {
+namespace {
+
+constexpr uint32_t most_rings = 4096;
+constexpr uint32_t most_slots = 1u << 16;
+constexpr uint64_t smallest_ring = 4096;
+
+// Reads a shared field once, so that what was checked is what is used.
+template <typename T>
+T once(const T& field) {
+    return *const_cast<const volatile T*>(&field);
+}
+
+template <typename T>
+bool place(const Region& region, uint64_t offset, uint64_t count, T** out) {
+    if (offset < sizeof(wire::region) || offset > region.bytes || offset % 8 != 0 ||
+        count > (region.bytes - offset) / sizeof(T)) {
+        return false;
+    }
+    *out = reinterpret_cast<T*>(region.base + offset);
+    return true;
+}
+
+}  // namespace
+
+bool view_region(void* base, uint64_t bytes, Region* out) {
+    if (bytes < sizeof(wire::region)) {
+        return false;
+    }
+    auto* header = static_cast<wire::region*>(base);
+    if (once(header->magic) != wire::region_magic || once(header->version) != wire::wire_version ||
+        once(header->region_bytes) != bytes) {
+        return false;
+    }
+    Region region = {};
+    region.header = header;
+    region.base = static_cast<uint8_t*>(base);
+    region.bytes = bytes;
+    region.ring_count = once(header->ring_count);
+    region.shared_ring_count = once(header->shared_ring_count);
+    region.slot_count = once(header->slot_count);
+    region.module_capacity = once(header->module_capacity);
+    region.node_capacity = once(header->node_capacity);
+    if (region.ring_count > most_rings || region.shared_ring_count == 0 ||
+        region.shared_ring_count > region.ring_count || region.slot_count == 0 || region.slot_count > most_slots ||
+        region.node_capacity == 0 || region.module_capacity == 0) {
+        return false;
+    }
+    bool placed = place(region, once(header->ring_offset), region.ring_count, &region.rings) &&
+                  place(region, once(header->slot_offset), region.slot_count, &region.slots) &&
+                  place(region, once(header->module_offset), region.module_capacity, &region.modules) &&
+                  place(region, once(header->node_offset), region.node_capacity, &region.nodes);
+    *out = region;
+    return placed;
+}
+
+bool view_ring(const Region& region, uint32_t index, RingSpan* out) {
+    wire::ring* header = &region.rings[index];
+    uint64_t capacity = once(header->capacity);
+    out->header = header;
+    out->capacity = capacity;
+    return capacity >= smallest_ring && (capacity & (capacity - 1)) == 0 &&
+           place(region, once(header->data_offset), capacity, &out->data);
+}
+
+}  // namespace nh::transport

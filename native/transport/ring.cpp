@@ -1,0 +1,135 @@
+#include "native/transport/ring.h"
+
+#include <time.h>
+
+#include "native/transport/kernel.h"
+
+namespace nh::transport {
+namespace {
+
+constexpr uint64_t look_again_ns = 100'000'000;
+constexpr uint64_t stuck_ns = 2'000'000'000;
+constexpr uint32_t stuck_looks = stuck_ns / look_again_ns;
+
+// By the vDSO: no system call.
+uint64_t now_ns() {
+    timespec now = {};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+bool collector_died(const Region& region) {
+    uint32_t owner;
+    __builtin_memcpy(&owner, const_cast<const uint8_t*>(region.header->owner), sizeof(owner));
+    return (owner & FUTEX_OWNER_DIED) != 0;
+}
+
+// Tells a collector that is asleep from one that lives on: by its clock standing still.
+class Patience {
+   public:
+    explicit Patience(const Region& region) : region_(region), seen_(clock()), since_(now_ns()) {}
+
+    // Both counts must run out: the looks alone would run out early in a storm of signals, the time alone after the
+    // whole process group was stopped for a while.
+    bool exhausted() {
+        uint64_t now = now_ns();
+        if (clock() != seen_) {
+            seen_ = clock();
+            since_ = now;
+            looks_ = 0;
+        }
+        return ++looks_ > stuck_looks && now - since_ > stuck_ns;
+    }
+
+   private:
+    uint64_t clock() const { return __atomic_load_n(&region_.header->clock_ns, __ATOMIC_RELAXED); }
+
+    const Region& region_;
+    uint64_t seen_;
+    uint64_t since_;
+    uint32_t looks_ = 0;
+};
+
+void wake_collector(const Region& region) {
+    uint32_t* sleeping = &region.header->collector_sleeping;
+    uint32_t asleep = 1;
+    if (__atomic_load_n(sleeping, __ATOMIC_RELAXED) == 1 &&
+        __atomic_compare_exchange_n(sleeping, &asleep, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+        kernel::futex(sleeping, FUTEX_WAKE, 1);
+    }
+}
+
+uint64_t used_bytes(const RingWriter& ring) {
+    uint64_t tail = __atomic_load_n(&ring.span.header->tail, __ATOMIC_ACQUIRE);
+    uint64_t used = ring.head - tail;
+    return used <= ring.span.capacity ? used : ring.span.capacity;  // a tail ahead of us is nonsense: full
+}
+
+Written wait_for_room(const Region& region, RingWriter& ring, uint64_t bytes) {
+    wire::ring* header = ring.span.header;
+    Patience patience(region);
+    for (;;) {
+        uint32_t drained = __atomic_load_n(&header->drained, __ATOMIC_ACQUIRE);
+        __atomic_store_n(&header->waiting, 1, __ATOMIC_SEQ_CST);
+        if (used_bytes(ring) + bytes <= ring.span.capacity) {
+            return Written::yes;
+        }
+        if (recording_mark() != ring.mark) {
+            return Written::not_recording;
+        }
+        if (collector_died(region)) {
+            return Written::collector_died;
+        }
+        if (__atomic_load_n(&region.header->control, __ATOMIC_RELAXED) == static_cast<uint32_t>(wire::control::stop)) {
+            return Written::told_to_stop;
+        }
+        if (patience.exhausted()) {
+            return Written::collector_stuck;
+        }
+        wake_collector(region);
+        timespec wait = {0, static_cast<long>(look_again_ns)};
+        kernel::futex(&header->drained, FUTEX_WAIT, drained, &wait);
+    }
+}
+
+}  // namespace
+
+void open_ring(RingWriter& ring, uint32_t mark) {
+    ring.head = __atomic_load_n(&ring.span.header->head, __ATOMIC_ACQUIRE);
+    ring.limit = 0;
+    ring.clock = ~0ull;
+    ring.mark = mark;
+}
+
+Written make_room(const Region& region, RingWriter& ring, uint32_t bytes, uint8_t** out) {
+    uint64_t capacity = ring.span.capacity;
+    uint64_t to_end = capacity - (ring.head & (capacity - 1));
+    uint64_t pad = to_end < bytes ? to_end : 0;
+    if (used_bytes(ring) + pad + bytes > capacity) {
+        Written written = wait_for_room(region, ring, pad + bytes);
+        if (written != Written::yes) {
+            return written;
+        }
+    }
+    if (pad != 0) {
+        if (recording_mark() != ring.mark) {
+            return Written::not_recording;
+        }
+        wire::pad_event event = {event_head(wire::event_kind::pad, pad)};
+        __builtin_memcpy(ring.span.data + (ring.head & (capacity - 1)), &event, sizeof(event));
+        ring.head += pad;
+        __atomic_store_n(&ring.span.header->head, ring.head, __ATOMIC_RELEASE);
+    }
+    // Half full is the first limit, at which a sleeping collector is woken; the end of the room is the second.
+    uint64_t used = used_bytes(ring);
+    if (used + bytes > capacity / 2) {
+        wake_collector(region);
+        ring.limit = ring.head + (capacity - used);
+    } else {
+        ring.limit = ring.head + (capacity / 2 - used);
+    }
+    *out = ring.span.data + (ring.head & (capacity - 1));
+    return Written::yes;
+}
+
+}  // namespace nh::transport

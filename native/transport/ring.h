@@ -1,0 +1,74 @@
+// Writing into one ring. One thread at a time owns a writer.
+#pragma once
+#include <stdint.h>
+
+#include "native/transport/fork_page.h"
+#include "native/transport/region.h"
+
+namespace nh::transport {
+
+enum class Written : uint8_t {
+    yes,
+    not_recording,   // switched off meanwhile, or this is a forked child and the ring its parent's; nothing was published
+    collector_died,  // the ring is full and nobody will ever drain it
+    collector_stuck,  // it lives by its mutex, but its clock stands still
+    told_to_stop,
+};
+
+struct RingWriter {
+    RingSpan span;
+    uint64_t head;   // what header->head says, private: in a forked child it is as old as the child's heap
+    uint64_t limit;  // position beyond which the slow way has to look at the consumer
+    uint64_t clock;  // the region's clock at this ring's last time event
+    uint32_t mark;   // the recording mark of the process that opened it
+};
+
+// Takes up writing where the ring's last owner stopped; a `thread` and a `time` event must come next.
+void open_ring(RingWriter& ring, uint32_t mark);
+
+// Room for `bytes` in one piece at *out (ring.head moves over a pad if need be). Waits while the ring is full.
+Written make_room(const Region& region, RingWriter& ring, uint32_t bytes, uint8_t** out);
+
+// Appends one event of any record type but pad.
+template <typename Event>
+Written append(const Region& region, RingWriter& ring, const Event& event) {
+    uint8_t* at = ring.span.data + (ring.head & (ring.span.capacity - 1));
+    uint64_t to_end = ring.span.capacity - (ring.head & (ring.span.capacity - 1));
+    if (__builtin_expect(ring.head + sizeof(Event) > ring.limit || to_end < sizeof(Event), 0)) {
+        Written written = make_room(region, ring, sizeof(Event), &at);
+        if (written != Written::yes) {
+            return written;
+        }
+    }
+    // A signal handler may have forked just now and the child be us: then the ring is not ours. Asked on both sides of
+    // the copy; between the two, the same bytes go where the parent puts them too, beyond what it has published.
+    if (recording_mark() != ring.mark) {
+        return Written::not_recording;
+    }
+    __builtin_memcpy(at, &event, sizeof(Event));
+    if (recording_mark() != ring.mark) {
+        return Written::not_recording;
+    }
+    ring.head += sizeof(Event);
+    __atomic_store_n(&ring.span.header->head, ring.head, __ATOMIC_RELEASE);
+    return Written::yes;
+}
+
+inline uint64_t event_head(wire::event_kind kind, uint64_t payload) {
+    return static_cast<uint64_t>(kind) << wire::kind_shift | (payload & wire::address_mask);
+}
+
+// Appends a `time` event when the collector's clock moved since this ring's last one.
+inline Written append_time(const Region& region, RingWriter& ring) {
+    uint64_t now = __atomic_load_n(&region.header->clock_ns, __ATOMIC_RELAXED);
+    if (__builtin_expect(now == ring.clock, 1)) {
+        return Written::yes;
+    }
+    Written written = append(region, ring, wire::time_event{event_head(wire::event_kind::time, now)});
+    if (written == Written::yes) {
+        ring.clock = now;
+    }
+    return written;
+}
+
+}  // namespace nh::transport
