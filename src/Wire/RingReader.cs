@@ -155,9 +155,25 @@ public sealed unsafe class RingReader
     }
 
     /// <summary>Frees the ring of a thread that is gone, once everything it wrote has been read.</summary>
-    /// <returns>False when it is owned by somebody else by now.</returns>
-    public bool Reclaim(uint ownerTid, uint ownerSlot) =>
-        OwnerSlot == ownerSlot && Interlocked.CompareExchange(ref _ring->OwnerTid, 0, ownerTid) == ownerTid;
+    /// <returns>False when it is owned by somebody else by now, or is just being claimed.</returns>
+    public bool Reclaim(uint ownerTid, uint ownerSlot)
+    {
+        // The slot first, as a thread that gives its ring back does: the next owner's id must not be seen beside it.
+        if (ownerSlot == WireConstants.NoSlot
+            || Interlocked.CompareExchange(ref _ring->OwnerSlot, WireConstants.NoSlot, ownerSlot) != ownerSlot)
+        {
+            return false;
+        }
+
+        if (Interlocked.CompareExchange(ref _ring->OwnerTid, 0, ownerTid) == ownerTid)
+        {
+            return true;
+        }
+
+        // The thread had given it back before it went, and the same process claimed it anew.
+        Interlocked.CompareExchange(ref _ring->OwnerSlot, ownerSlot, WireConstants.NoSlot);
+        return false;
+    }
 
     /// <summary>Opens the lock of a shared ring whose holder is gone.</summary>
     public bool BreakLock(uint holder)
