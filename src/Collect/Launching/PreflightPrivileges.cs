@@ -9,7 +9,8 @@ namespace NativeHeap.Collect.Launching;
 /// <param name="GroupId">Real group.</param>
 /// <param name="EffectiveGroupId">Effective group.</param>
 /// <param name="NoNewPrivileges">no_new_privs is set.</param>
-/// <param name="AmbientCapabilities">Capabilities that stay over an exec, a bit each.</param>
+/// <param name="PermittedCapabilities">Capabilities it may use, a bit each.</param>
+/// <param name="AmbientCapabilities">Capabilities that stay over an exec.</param>
 /// <param name="BoundingCapabilities">The most that a file may give.</param>
 public sealed record PreflightCredentials(
     uint UserId,
@@ -17,6 +18,7 @@ public sealed record PreflightCredentials(
     uint GroupId,
     uint EffectiveGroupId,
     bool NoNewPrivileges,
+    ulong PermittedCapabilities,
     ulong AmbientCapabilities,
     ulong BoundingCapabilities)
 {
@@ -31,6 +33,7 @@ public sealed record PreflightCredentials(
                 group,
                 effectiveGroup,
                 status.NoNewPrivileges ?? false,
+                status.PermittedCapabilities ?? 0,
                 status.AmbientCapabilities ?? 0,
                 status.BoundingCapabilities ?? ulong.MaxValue)
             : throw new IOException("/proc/self/status cannot be read");
@@ -77,7 +80,11 @@ internal static class PreflightPrivileges
         }
 
         var gained = capabilities.Permitted & credentials.BoundingCapabilities & ~credentials.AmbientCapabilities;
-        return (capabilities.IsEffective && capabilities.Permitted != 0)
-            || (gained != 0 && !credentials.NoNewPrivileges);
+        if (credentials.NoNewPrivileges)
+        {
+            gained &= credentials.PermittedCapabilities;
+        }
+
+        return gained != 0 || (capabilities.IsEffective && capabilities.Permitted != 0);
     }
 }

@@ -41,6 +41,9 @@ public sealed class ProcessStatus
     /// <summary>Effective capabilities, a bit each.</summary>
     public ulong? EffectiveCapabilities => Hex("CapEff");
 
+    /// <summary>Permitted capabilities.</summary>
+    public ulong? PermittedCapabilities => Hex("CapPrm");
+
     /// <summary>Ambient capabilities.</summary>
     public ulong? AmbientCapabilities => Hex("CapAmb");
 
