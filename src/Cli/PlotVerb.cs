@@ -20,7 +20,9 @@ internal static class PlotVerb
         var trace = new Argument<string>("TRACE") { Description = "The trace to draw." };
         var output = new Option<string>("--output", "-o")
         {
-            HelpName = "FILE", Description = "The picture, .png or .svg.", Required = true,
+            HelpName = "FILE",
+            Description = "The picture, .png or .svg.",
+            Required = true,
         };
         var kind = new Option<string>("--kind")
         {
@@ -78,7 +80,9 @@ internal static class PlotVerb
     {
         var option = new Option<int>(name)
         {
-            HelpName = "PIXELS", Description = "Size of the picture.", DefaultValueFactory = _ => usual,
+            HelpName = "PIXELS",
+            Description = "Size of the picture.",
+            DefaultValueFactory = _ => usual,
         };
         option.Validators.Add(result =>
         {
