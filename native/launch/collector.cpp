@@ -44,7 +44,9 @@ void fit_runtime_into_address_space() {
     setenv("DOTNET_EnableWriteXorExecute", "0", 1);  // it maps code twice
 }
 
-bool starts_with(const char* text, const char* start) { return strncmp(text, start, strlen(start)) == 0; }
+bool starts_with(const char* text, const char* start) {
+    return strncmp(text, start, strlen(start)) == 0;
+}
 
 // Settings meant for a .NET target: a diagnostic port would suspend the collector, a profiler would load into it.
 bool is_runtime_setting(const char* entry) {

@@ -42,7 +42,9 @@ struct Supervisor {
     int asked_to_end = 0;  // the first such signal while no target ran
 };
 
-int exit_code(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
+int exit_code(int status) {
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
 
 bool receive(int link, void* to, size_t bytes) {
     uint8_t* next = static_cast<uint8_t*>(to);
@@ -111,7 +113,9 @@ void read_link(Supervisor& supervisor) {
         drop_link(supervisor);
 }
 
-void look_at(Child& child) { child.ended = child.lives() && waitpid(child.pid, &child.status, WNOHANG) == child.pid; }
+void look_at(Child& child) {
+    child.ended = child.lives() && waitpid(child.pid, &child.status, WNOHANG) == child.pid;
+}
 
 void reap(Supervisor& supervisor) {
     if (supervisor.collector.lives())

@@ -9,8 +9,8 @@
 namespace nh::launch {
 
 struct Command {
-    char** argv;           // looked up in PATH when its first word has no slash
-    const char* settings;  // NUL-terminated NAME=VALUE, back to back
+    char** argv;            // looked up in PATH when its first word has no slash
+    const char* settings;   // NUL-terminated NAME=VALUE, back to back
     size_t settings_bytes;  // the last byte is 0 when there is any
 };
 
