@@ -131,7 +131,7 @@ Step exact_step(RegisterFile* registers, StackWindow& window) {
     }
     FrameDescription description;
     if (!find_description(image, pc - 1, &description)) {
-        return is_entry_code(image, pc - 1) ? Step::root : step_uncovered_exactly(registers, window);
+        return is_root(image, pc) ? Step::root : step_uncovered_exactly(registers, window);
     }
     FrameRules rules;
     if (!run_description(description, pc - 1, &rules)) {

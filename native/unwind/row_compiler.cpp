@@ -74,7 +74,7 @@ Row compile_row(uintptr_t pc, bool* keep) {
     }
     FrameDescription description;
     if (!find_description(image, instruction, &description)) {
-        return is_entry_code(image, instruction) ? Row(RowKind::outermost) : Row(RowKind::uncovered);
+        return is_root(image, pc) ? Row(RowKind::outermost) : Row(RowKind::uncovered);
     }
     if (description.signal_frame) {
         return Row(RowKind::exact);

@@ -120,7 +120,8 @@ bool StackWindow::reach(uintptr_t slot) {
         return true;
     }
     // Code that switched stacks and said so in its call-frame information: its caller is on the own stack.
-    if (slot - own_.low < own_.high - own_.low || extend_own(own_, slot)) {
+    const bool found = own_.high == 0 ? find_own(own_, slot) : extend_own(own_, slot);
+    if (found || slot - own_.low < own_.high - own_.low) {
         if (own_.high - slot < sizeof(uintptr_t)) {
             return false;
         }

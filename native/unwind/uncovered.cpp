@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "native/unwind/call_frames.h"
+
 namespace nh::unwind {
 namespace {
 
@@ -25,8 +27,14 @@ bool is_signal_return(const ElfImage& image, uintptr_t pc) {
     return end != 0 && end - pc >= sizeof(code) && memcmp(reinterpret_cast<const void*>(pc), code, sizeof(code)) == 0;
 }
 
-bool is_entry_code(const ElfImage& image, uintptr_t address) {
-    return image.entry != 0 && address >= image.entry && address - image.entry < most_entry_code;
+bool is_root(const ElfImage& image, uintptr_t pc) {
+    if (image.entry != 0 && pc > image.entry && pc - image.entry <= most_entry_code) {
+        return true;
+    }
+    constexpr uintptr_t call_bytes = 5;  // call rel32
+    FrameDescription description;
+    return find_description(image, pc, &description) && description.start == pc &&
+           image.segment_end(pc - call_bytes) > pc && *reinterpret_cast<const uint8_t*>(pc - call_bytes) != 0xE8;
 }
 
 }  // namespace nh::unwind

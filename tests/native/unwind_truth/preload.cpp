@@ -96,14 +96,12 @@ uint32_t walk_by_libunwind(const unwind::Registers& at, uintptr_t* pcs, uint32_t
         unw_get_reg(&cursor, UNW_REG_SP, &sp);
     } while (pc != at.pc || sp != at.sp);
     uint32_t count = 0;
-    bool interrupted = false;
     while (count < capacity) {
         unw_get_reg(&cursor, UNW_REG_IP, &pc);
         if (pc == 0) {
             break;
         }
-        pcs[count++] = pc + (interrupted ? 1 : 0);
-        interrupted = unw_is_signal_frame(&cursor) > 0;
+        pcs[count++] = pc + (unw_is_signal_frame(&cursor) > 0 ? 1 : 0);  // true of the frame that was interrupted
         if (unw_step(&cursor) <= 0) {
             break;
         }
