@@ -1,0 +1,164 @@
+using CsCheck;
+using Microsoft.Data.Sqlite;
+using NativeHeap.Fixtures;
+using NativeHeap.Testing;
+
+namespace NativeHeap.Trace.Tests;
+
+/// <summary>Whatever is in the file, reading it gives rows or a <see cref="TraceException"/>, and comes to an end.</summary>
+public sealed class FuzzTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+    private readonly byte[] _whole;
+
+    public FuzzTests()
+    {
+        _whole = File.ReadAllBytes(SampleTrace.Build()
+            .Timeline(1, 10, 1)
+            .Row("snapshot", ("id", 1), ("name", "before"), ("reason", "asked"), ("time_ns", 5))
+            .Row("snapshot_total", ("snapshot_id", 1), ("process_id", 1), ("stack_id", 3), ("blocks", 1), ("bytes", 50))
+            .Row("histogram", ("process_id", 1), ("stack_id", 3), ("kind", "size"), ("bucket", 7), ("blocks", 1), ("bytes", 100))
+            .Write(_folder["whole.nheap"]));
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Flipped_bytes_are_survived()
+    {
+        var flips = Gen.Select(Gen.Int[0, _whole.Length - 1], Gen.Byte).Array[1, 20];
+        var refused = 0;
+        flips.Sample(
+            changes =>
+            {
+                var bytes = (byte[])_whole.Clone();
+                foreach (var (position, value) in changes)
+                {
+                    bytes[position] = value;
+                }
+
+                refused += Survives(path => File.WriteAllBytes(path, bytes)) ? 0 : 1;
+            },
+            iter: 3000,
+            threads: 1);
+        Assert.True(refused > 100, "most of these flips must have hit something");
+    }
+
+    [Fact]
+    public void Flips_in_the_head_of_pages_are_survived()
+    {
+        // Where the structure is: the first bytes of each page.
+        var flips = Gen.Select(Gen.Int[0, (_whole.Length / 4096) - 1], Gen.Int[0, 40], Gen.Byte).Array[1, 6];
+        flips.Sample(
+            changes =>
+            {
+                var bytes = (byte[])_whole.Clone();
+                foreach (var (page, offset, value) in changes)
+                {
+                    bytes[(page * 4096) + (page == 0 ? 100 : 0) + offset] = value;
+                }
+
+                Survives(path => File.WriteAllBytes(path, bytes));
+            },
+            iter: 3000,
+            threads: 1);
+    }
+
+    [Fact]
+    public void Random_values_in_random_columns_are_survived()
+    {
+        var columns = Columns();
+        var value = Gen.OneOf(
+            Gen.Long.Select(v => (object)v),
+            Gen.Int[-2, 40].Select(v => (object)(long)v),
+            Gen.OneOfConst<long>([long.MinValue, long.MaxValue, int.MaxValue, uint.MaxValue]).Select(v => (object)v),
+            Gen.Double.Select(v => (object)v),
+            Gen.String[0, 30].Select(v => (object)v),
+            Gen.Byte.Array[0, 30].Select(v => (object)v),
+            Gen.Const((object)DBNull.Value));
+        var change = Gen.Select(Gen.Int[0, columns.Count - 1], Gen.Int[0, 10], value);
+        var refused = 0;
+        change.Array[1, 3].Sample(
+            changes =>
+            {
+                refused += Survives(path =>
+                {
+                    File.WriteAllBytes(path, _whole);
+                    Set(path, changes.Select(c => (columns[c.Item1].Table, columns[c.Item1].Column, c.Item2, c.Item3)));
+                })
+                    ? 0
+                    : 1;
+            },
+            iter: 1500,
+            threads: 1);
+        Assert.True(refused > 100, "most of these values must have been noticed");
+    }
+
+    /// <summary>True when it was read, false when it was refused; anything else fails the test.</summary>
+    private bool Survives(Action<string> make)
+    {
+        var path = _folder["fuzzed.nheap"];
+        make(path);
+        try
+        {
+            Everything.Read(path);
+            return true;
+        }
+        catch (TraceException error)
+        {
+            Assert.DoesNotContain(error.Message, char.IsControl);
+            return false;
+        }
+        finally
+        {
+            foreach (var file in Directory.GetFiles(_folder.Path, "fuzzed.nheap*"))
+            {
+                File.Delete(file);
+            }
+        }
+    }
+
+    private List<(string Table, string Column)> Columns()
+    {
+        using var connection = new SqliteConnection($"Data Source={_folder["whole.nheap"]};Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT t.name, c.name FROM pragma_table_list AS t, pragma_table_info(t.name) AS c "
+            + "WHERE t.schema = 'main' AND t.name NOT LIKE 'sqlite_%'";
+        var columns = new List<(string, string)>();
+        using var reader = command.ExecuteReader();
+        while (reader.Read())
+        {
+            columns.Add((reader.GetString(0), reader.GetString(1)));
+        }
+
+        return columns;
+    }
+
+    private static void Set(string path, IEnumerable<(string Table, string Column, int Row, object Value)> changes)
+    {
+        using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
+        connection.Open();
+        TraceBuilder.Execute(connection, "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY");
+        foreach (var (table, column, row, value) in changes)
+        {
+            using var command = connection.CreateCommand();
+            var key = table is "meta" ? "key" : table is "location" or "module" or "process" or "snapshot" or "stack"
+                or "string" or "thread" ? "id" : null;
+            command.CommandText = key is null
+                ? $"UPDATE OR IGNORE {table} SET {column} = $value"
+                : $"UPDATE OR IGNORE {table} SET {column} = $value WHERE {key} IN "
+                    + $"(SELECT {key} FROM {table} ORDER BY {key} LIMIT 1 OFFSET $row)";
+            command.Parameters.AddWithValue("$value", value);
+            command.Parameters.AddWithValue("$row", row);
+            try
+            {
+                command.ExecuteNonQuery();
+            }
+            catch (SqliteException error) when (error.SqliteErrorCode is 19 or 20)
+            {
+                // A constraint or the type of a key does not let this value in.
+            }
+        }
+    }
+}

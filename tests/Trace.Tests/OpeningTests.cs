@@ -1,0 +1,98 @@
+using NativeHeap.Fixtures;
+using NativeHeap.Testing;
+
+namespace NativeHeap.Trace.Tests;
+
+/// <summary>States in which a trace may be found, all of which must open, and nothing of which may change.</summary>
+public sealed class OpeningTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void A_trace_opens_while_it_is_written_and_keeps_the_moment_it_was_opened_at()
+    {
+        var path = _folder["a.nheap"];
+        using var writer = SampleTrace.Build().WriteOpen(path);
+        using var reader = TraceReader.Open(path);
+        TraceBuilder.Execute(writer, "DELETE FROM cohort");
+
+        Assert.Equal(5, reader.Cohorts().Count());
+        using var later = TraceReader.Open(path);
+        Assert.Empty(later.Cohorts());
+    }
+
+    [Fact]
+    public void What_a_killed_collector_left_in_the_log_is_read_and_neither_file_changes()
+    {
+        var path = KilledInTheMiddle();
+        var database = File.ReadAllBytes(path);
+        var log = File.ReadAllBytes(path + "-wal");
+        Assert.True(log.Length > database.Length, "the rows must be in the log for this test to mean anything");
+
+        using (var reader = TraceReader.Open(path))
+        {
+            Assert.Equal(5, reader.Cohorts().Count());
+        }
+
+        Assert.Equal(database, File.ReadAllBytes(path));
+        Assert.Equal(log, File.ReadAllBytes(path + "-wal"));
+    }
+
+    [Fact]
+    public void A_log_beside_which_nothing_can_be_written_is_read_from_a_copy()
+    {
+        var path = KilledInTheMiddle();
+        Directory.CreateDirectory(path + "-shm"); // SQLite needs a file of this name to read a log
+        var log = File.ReadAllBytes(path + "-wal");
+        var copies = CopiesLeft();
+
+        using (var reader = TraceReader.Open(path))
+        {
+            Assert.Equal(5, reader.Cohorts().Count());
+            Assert.Equal(path, reader.Path);
+        }
+
+        Assert.Equal(log, File.ReadAllBytes(path + "-wal"));
+        Assert.Equal(copies, CopiesLeft());
+    }
+
+    [Fact]
+    public void A_copy_without_its_log_opens_in_a_folder_where_nothing_can_be_written()
+    {
+        var path = _folder["a b%20?#.nheap"];
+        SampleTrace.Build().WriteOpen(path).Dispose(); // stays in WAL mode
+        Directory.CreateDirectory(path + "-shm");
+        Directory.CreateDirectory(path + "-wal");
+
+        using var reader = TraceReader.Open(path);
+
+        Assert.Equal(5, reader.Cohorts().Count());
+    }
+
+    [Fact]
+    public void Reading_a_closed_trace_leaves_nothing_beside_it()
+    {
+        var path = SampleTrace.Build().Write(_folder["a.nheap"]);
+        using (var reader = TraceReader.Open(path))
+        {
+            Assert.Equal(5, reader.Cohorts().Count());
+        }
+
+        Assert.Equal([path], Directory.GetFileSystemEntries(_folder.Path));
+    }
+
+    /// <summary>The files as they are on disk while a writer is at work: what a SIGKILL leaves.</summary>
+    private string KilledInTheMiddle()
+    {
+        var alive = _folder["alive.nheap"];
+        var path = _folder["killed.nheap"];
+        using var writer = SampleTrace.Build().WriteOpen(alive);
+        File.Copy(alive, path);
+        File.Copy(alive + "-wal", path + "-wal");
+        return path;
+    }
+
+    private static int CopiesLeft() => Directory.GetDirectories(Path.GetTempPath(), "nativeheap-??????").Length;
+}
