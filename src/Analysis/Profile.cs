@@ -1,4 +1,5 @@
 using NativeHeap.Model;
+using NativeHeap.Symbols;
 using NativeHeap.Trace;
 
 namespace NativeHeap.Analysis;
@@ -10,13 +11,13 @@ namespace NativeHeap.Analysis;
 public sealed class Profile : IDisposable
 {
     private readonly TraceReader _trace;
-    private readonly FrameResolver? _resolver;
+    private readonly ISymbolizer? _symbolizer;
     private MergedTree? _tree;
 
-    private Profile(TraceReader trace, FrameResolver? resolver)
+    private Profile(TraceReader trace, ISymbolizer? symbolizer)
     {
         _trace = trace;
-        _resolver = resolver;
+        _symbolizer = symbolizer;
     }
 
     /// <summary>What the trace says about itself.</summary>
@@ -38,8 +39,10 @@ public sealed class Profile : IDisposable
 
     /// <summary>Opens a trace.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="resolver">Finds names when the trace was not closed and so holds none; null: frames stay nameless.</param>
-    public static Profile Open(string path, FrameResolver? resolver = null) => new(TraceReader.Open(path), resolver);
+    /// <param name="symbolizer">
+    /// Finds names when the trace was not closed and so holds none; stays the caller's. Null: those frames stay nameless.
+    /// </param>
+    public static Profile Open(string path, ISymbolizer? symbolizer = null) => new(TraceReader.Open(path), symbolizer);
 
     /// <summary>What was allocated, over all processes or those of one pid.</summary>
     public Totals Totals(int? pid = null) => Checked(() => TotalsSum.Of(_trace, new ProcessSelection(_trace, pid)));
@@ -181,9 +184,9 @@ public sealed class Profile : IDisposable
             }
         }
 
-        if (!Info.Closed && _resolver is not null && nameless.Count > 0)
+        if (!Info.Closed && _symbolizer is not null && nameless.Count > 0)
         {
-            var found = _resolver([.. nameless.Select(i => locations[new LocationId(i + 1)])]);
+            var found = _symbolizer.Resolve([.. nameless.Select(i => locations[new LocationId(i + 1)])]);
             for (var i = 0; i < nameless.Count; i++)
             {
                 names[nameless[i]] = found[i];

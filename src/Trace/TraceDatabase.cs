@@ -8,7 +8,6 @@ namespace NativeHeap.Trace;
 /// </summary>
 internal sealed class TraceDatabase : IDisposable
 {
-    private const string FileMagic = "SQLite format 3\0";
     private const int BusyMilliseconds = 5000;
 
     private readonly sqlite3 _handle;
@@ -116,7 +115,7 @@ internal sealed class TraceDatabase : IDisposable
         try
         {
             using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            CheckMagic(path, file);
+            FileHeader.Check(path, file, hasLog: Length(path + "-wal") > 0);
         }
         catch (UnauthorizedAccessException e)
         {
@@ -125,29 +124,6 @@ internal sealed class TraceDatabase : IDisposable
         catch (IOException e)
         {
             throw new TraceException(path, $"cannot be read ({OneLine(e.Message)})", e);
-        }
-    }
-
-    private static void CheckMagic(string path, FileStream file)
-    {
-        Span<byte> start = stackalloc byte[FileMagic.Length];
-        var count = file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
-        if (count == 0)
-        {
-            throw new TraceException(path, "is empty, not a trace");
-        }
-
-        for (var i = 0; i < count; i++)
-        {
-            if (start[i] != FileMagic[i])
-            {
-                throw new TraceException(path, "not a trace (no SQLite file)");
-            }
-        }
-
-        if (count < start.Length)
-        {
-            throw new TraceException(path, "damaged or cut short (the header is incomplete)");
         }
     }
 

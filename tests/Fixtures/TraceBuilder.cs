@@ -246,6 +246,7 @@ public sealed class TraceBuilder
     {
         using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
         connection.Open();
+        Execute(connection, "PRAGMA synchronous = OFF");
         Execute(connection, sql);
     }
 
@@ -255,6 +256,7 @@ public sealed class TraceBuilder
         connection.Open();
         using var stream = typeof(TraceReader).Assembly.GetManifestResourceStream("schema.sql")!;
         using var reader = new StreamReader(stream);
+        Execute(connection, "PRAGMA synchronous = OFF");
         Execute(connection, reader.ReadToEnd());
         return connection;
     }

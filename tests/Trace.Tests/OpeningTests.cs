@@ -29,7 +29,8 @@ public sealed class OpeningTests : IDisposable
         var path = KilledInTheMiddle();
         var database = File.ReadAllBytes(path);
         var log = File.ReadAllBytes(path + "-wal");
-        Assert.True(log.Length > database.Length, "the rows must be in the log for this test to mean anything");
+        File.WriteAllBytes(_folder["alone.nheap"], database);
+        Assert.Throws<TraceException>(() => TraceReader.Open(_folder["alone.nheap"])); // the rows are in the log
 
         using (var reader = TraceReader.Open(path))
         {

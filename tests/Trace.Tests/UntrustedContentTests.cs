@@ -22,8 +22,8 @@ public sealed class UntrustedContentTests : IDisposable
     [InlineData("UPDATE location SET offset = 77 WHERE kind = 'entry'", "location.offset is no known marker")]
     [InlineData("UPDATE location SET offset = 'far'", "location.offset is no number")]
     [InlineData("UPDATE frame SET function_id = 99", "frame.function_id is out of range")]
-    [InlineData("UPDATE frame SET location_id = 99", "frame.location_id is out of range")]
-    [InlineData("UPDATE frame SET position = position + 1", "frame.position is out of range")]
+    [InlineData("UPDATE frame SET location_id = 99 WHERE line = 90", "frame.location_id is out of range")]
+    [InlineData("UPDATE frame SET position = 2 WHERE line = 40", "frame.position is out of range")]
     [InlineData("UPDATE frame SET line = -1", "frame.line is out of range")]
     [InlineData("UPDATE string SET text = x'00ff'", "string.text is no text")]
     [InlineData("UPDATE string SET text = printf('%.*c', 1100000, 'x')", "string.text is too long")]
@@ -35,8 +35,8 @@ public sealed class UntrustedContentTests : IDisposable
     [InlineData("UPDATE stack_total SET allocated_bytes = 9223372036854775807", "stack_total.allocated_bytes is out of range")]
     [InlineData("UPDATE stack_total SET temporary = 1.5", "stack_total.temporary is no number")]
     [InlineData("UPDATE cohort SET death = birth - 1 WHERE birth > 0", "cohort.death is before birth")]
-    [InlineData("UPDATE cohort SET birth = -1", "cohort.birth is out of range")]
-    [InlineData("UPDATE cohort SET birth = 4000000000", "cohort.birth is out of range")]
+    [InlineData("UPDATE cohort SET birth = -1 WHERE birth = 20", "cohort.birth is out of range")]
+    [InlineData("UPDATE cohort SET birth = 4000000000 WHERE birth = 20", "cohort.birth is out of range")]
     [InlineData("UPDATE cohort SET bytes = -5", "cohort.bytes is out of range")]
     [InlineData("UPDATE process SET pid = -1", "process.pid is out of range")]
     [InlineData("UPDATE process SET parent_id = 2", "process.parent_id is out of range")]
@@ -112,6 +112,6 @@ public sealed class UntrustedContentTests : IDisposable
         trace.Process(1);
         var place = trace.Code(null, 0x1000);
         trace.Stack([.. Enumerable.Repeat(place, depth)]);
-        return trace.Write(_folder.File($"{depth}.nheap"));
+        return trace.Write(_folder[$"{depth}.nheap"]);
     }
 }
