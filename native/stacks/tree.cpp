@@ -26,17 +26,17 @@ bool ContextTree::open(const Tree& tree) {
     return good;
 }
 
-uint32_t ContextTree::find(uint32_t parent, uint64_t pc, bool* wide) {
+uint32_t ContextTree::find(uint32_t parent, uint64_t pc, Width* width) {
     uint32_t at = __atomic_load_n(&tree_.nodes[parent].first_child, __ATOMIC_ACQUIRE);
     uint32_t steps = 0;
-    for (; at != 0 && at < tree_.capacity && steps < narrow; ++steps) {
+    for (; at != 0 && at < tree_.capacity && steps < most_narrow; ++steps) {
         if (is_child(at, parent, pc)) {
             return at;
         }
         at = __atomic_load_n(&tree_.nodes[at].next_sibling, __ATOMIC_ACQUIRE);
     }
-    *wide = at != 0;
-    if (!*wide) {
+    *width = at != 0 ? Width::wide : steps == most_narrow ? Width::full : Width::narrow;
+    if (at == 0) {
         return 0;
     }
     const uint32_t indexed = index_.find(tree_, parent, pc);
@@ -51,6 +51,14 @@ uint32_t ContextTree::find(uint32_t parent, uint64_t pc, bool* wide) {
         at = __atomic_load_n(&tree_.nodes[at].next_sibling, __ATOMIC_ACQUIRE);
     }
     return 0;
+}
+
+void ContextTree::index_children(uint32_t parent) {
+    uint32_t at = __atomic_load_n(&tree_.nodes[parent].first_child, __ATOMIC_ACQUIRE);
+    for (uint32_t steps = 0; at != 0 && at < tree_.capacity && steps <= most_narrow; ++steps) {
+        index_.add(parent, tree_.nodes[at].pc, at);
+        at = __atomic_load_n(&tree_.nodes[at].next_sibling, __ATOMIC_ACQUIRE);
+    }
 }
 
 // Takes a node and puts it first in its parent's list. The counter may run past the capacity, but not round: it is
@@ -76,12 +84,14 @@ uint32_t ContextTree::insert(uint32_t parent, uint64_t pc, uint32_t limit) {
 }
 
 [[gnu::noinline]] uint32_t ContextTree::child_slow(uint32_t parent, uint64_t pc) {
-    bool wide = false;
-    uint32_t found = find(parent, pc, &wide);
+    Width width;
+    uint32_t found = find(parent, pc, &width);
     if (found == 0) {
         found = insert(parent, pc, frame_limit_);
-        if (found != 0 && wide) {
+        if (found != 0 && width == Width::wide) {
             index_.add(parent, pc, found);
+        } else if (found != 0 && width == Width::full) {
+            index_children(parent);
         }
     }
     if (found != 0) {
@@ -94,12 +104,12 @@ uint32_t ContextTree::insert(uint32_t parent, uint64_t pc, uint32_t limit) {
 // entry. When they are used up too, the frames are lost and the leaf is one made at the start.
 uint32_t ContextTree::full_leaf(uint32_t deepest, wire::marker entry) {
     const auto entry_pc = static_cast<uint32_t>(entry);
-    bool wide = false;
-    uint32_t full = find(deepest, tree_full, &wide);
+    Width width;
+    uint32_t full = find(deepest, tree_full, &width);
     if (full == 0) {
         full = insert(deepest, tree_full, tree_.capacity);
     }
-    uint32_t leaf = full == 0 ? 0 : find(full, entry_pc, &wide);
+    uint32_t leaf = full == 0 ? 0 : find(full, entry_pc, &width);
     if (leaf == 0 && full != 0) {
         leaf = insert(full, entry_pc, tree_.capacity);
     }

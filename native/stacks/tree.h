@@ -7,7 +7,7 @@
 
 namespace nh::stacks {
 
-// A child list with its most recently used child remembered in the parent; lists longer than `narrow` are also
+// A child list with its most recently used child remembered in the parent; longer lists are also
 // indexed. Everything read from the shared nodes is bounded: another process of the fork tree may have scribbled there.
 class ContextTree {
   public:
@@ -28,8 +28,8 @@ class ContextTree {
     uint32_t full_leaf(uint32_t deepest, wire::marker entry);
 
   private:
-    static constexpr uint32_t narrow = 16;            // children looked at before the index is asked
-    static constexpr uint32_t most_steps = 1u << 16;  // along one list; past it the child counts as not there
+    static constexpr uint32_t most_narrow = 16;   // children of a list that is not indexed
+    static constexpr uint32_t most_steps = 4096;  // along one list; past it, and not indexed, a child is made again
 
     bool is_child(uint32_t index, uint32_t parent, uint64_t pc) const {
         return index != 0 && index < tree_.capacity && tree_.nodes[index].pc == pc &&
@@ -37,7 +37,10 @@ class ContextTree {
     }
 
     uint32_t child_slow(uint32_t parent, uint64_t pc);
-    uint32_t find(uint32_t parent, uint64_t pc, bool* wide);
+    enum class Width : uint8_t { narrow, full, wide };  // full: the next child makes it wide
+
+    uint32_t find(uint32_t parent, uint64_t pc, Width* width);
+    void index_children(uint32_t parent);
     uint32_t insert(uint32_t parent, uint64_t pc, uint32_t limit);
 
     Tree tree_;
