@@ -12,7 +12,10 @@ internal static unsafe partial class Libc
 
     private const uint MemfdCloseOnExecAndSealable = 3;
     private const int AddSeals = 1033;
-    private const int SealSealShrinkGrow = 1 | 2 | 4;
+    private const int SealShrinkGrow = 2 | 4;
+    private const int SealWrite = 8;
+    private const int MapFixedPrivateAnonymous = 0x10 | 0x02 | 0x20 | 0x4000;
+    private const int MapFixedShared = 0x10 | 0x01;
     private const int ProtectReadWrite = 3;
     private const int MapShared = 1;
     private const int SocketCloseOnExecNonBlocking = 0x80000 | 0x800;
@@ -95,7 +98,10 @@ internal static unsafe partial class Libc
     /// <summary>An invalid handle on failure.</summary>
     public static SafeFileHandle CreateMemory(string name) => Handle(MemfdCreate(name, MemfdCloseOnExecAndSealable));
 
-    public static bool Seal(SafeFileHandle memory) => Fcntl(memory, AddSeals, SealSealShrinkGrow) == 0;
+    public static bool SealSize(SafeFileHandle memory) => Fcntl(memory, AddSeals, SealShrinkGrow) == 0;
+
+    /// <summary>Succeeds when no process has the memory mapped for writing.</summary>
+    public static bool SealContents(SafeFileHandle memory) => Fcntl(memory, AddSeals, SealWrite) == 0;
 
     public static bool Resize(SafeFileHandle file, ulong bytes) => Ftruncate(file, (long)bytes) == 0;
 
@@ -105,6 +111,14 @@ internal static unsafe partial class Libc
         var start = Mmap(null, (nuint)bytes, ProtectReadWrite, MapShared, memory, 0);
         return start == (void*)-1 ? null : (byte*)start;
     }
+
+    /// <summary>Puts private memory in a mapping's place, so that its addresses stay ours and can be written.</summary>
+    public static bool Cover(byte* start, ulong bytes) =>
+        MmapPrivate(start, (nuint)bytes, ProtectReadWrite, MapFixedPrivateAnonymous, -1, 0) == start;
+
+    /// <summary>Puts the memory back where it was before <see cref="Cover"/>.</summary>
+    public static bool Uncover(byte* start, SafeFileHandle memory, ulong bytes) =>
+        Mmap(start, (nuint)bytes, ProtectReadWrite, MapFixedShared, memory, 0) == start;
 
     public static void Unmap(byte* start, ulong bytes) => _ = Munmap(start, (nuint)bytes);
 
@@ -313,6 +327,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
     private static partial void* Mmap(void* at, nuint bytes, int protection, int flags, SafeFileHandle file, long offset);
+
+    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    private static partial void* MmapPrivate(void* at, nuint bytes, int protection, int flags, int file, long offset);
 
     [LibraryImport("libc", EntryPoint = "munmap")]
     private static partial int Munmap(void* start, nuint bytes);

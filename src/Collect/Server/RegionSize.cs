@@ -5,9 +5,6 @@ namespace NativeHeap.Collect.Server;
 /// <summary>How large a region is made for a target.</summary>
 internal static class RegionSize
 {
-    /// <summary>Part of a target's address space that a region may take: 1 / this.</summary>
-    public const ulong ShareOfAddressSpace = 16;
-
     // From the usual size downwards. Memory is only used where it is written, so the sizes matter to a target whose
     // address space is limited, and to nobody else.
     private static readonly (RegionShape Shape, ulong RingBytes)[] Sizes =
@@ -19,8 +16,8 @@ internal static class RegionSize
     ];
 
     /// <summary>The largest layout that fits, or null when even the smallest does not.</summary>
-    /// <param name="limit">Bytes of address space the target may use; 0: no limit.</param>
+    /// <param name="limit">Most bytes of a region, as the target asks; 0: no limit.</param>
     public static RegionLayout? Fit(ulong limit) =>
         Sizes.Select(size => new RegionLayout(size.Shape, size.RingBytes))
-            .FirstOrDefault(layout => limit == 0 || layout.RegionBytes <= limit / ShareOfAddressSpace);
+            .FirstOrDefault(layout => limit == 0 || layout.RegionBytes <= limit);
 }

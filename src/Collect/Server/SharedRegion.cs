@@ -4,13 +4,14 @@ using NativeHeap.Wire;
 namespace NativeHeap.Collect.Server;
 
 /// <summary>
-/// A region: sealed memory that a target and the collector map. It cannot shrink, so that no target can make a read of
-/// ours fault. Owned by whoever made it.
+/// A region: memory that a target and the collector map. It is sealed against shrinking, so that no target can make a
+/// read of ours fault. Owned by whoever made it.
 /// </summary>
 internal sealed unsafe class SharedRegion : IDisposable
 {
     private readonly OwnerMark _owner;
     private byte* _start;
+    private bool _isSealed;
 
     private SharedRegion(SafeFileHandle memory, string name, byte* start, ulong bytes)
     {
@@ -42,7 +43,7 @@ internal sealed unsafe class SharedRegion : IDisposable
     public static SharedRegion? Create(RegionLayout layout, string name, ulong sampleBytes, ulong clockNs)
     {
         var memory = Libc.CreateMemory(name);
-        if (memory.IsInvalid || !Libc.Resize(memory, layout.RegionBytes) || !Libc.Seal(memory))
+        if (memory.IsInvalid || !Libc.Resize(memory, layout.RegionBytes) || !Libc.SealSize(memory))
         {
             memory.Dispose();
             return null;
@@ -55,6 +56,29 @@ internal sealed unsafe class SharedRegion : IDisposable
         }
         layout.Write(start, sampleBytes, clockNs);
         return new SharedRegion(memory, name, start, layout.RegionBytes);
+    }
+
+    /// <summary>Whether any process but us has it mapped: a forked child that never allocated is known to nobody else.
+    /// For the thread that reads the region; what others write into it meanwhile (the clock) may be lost.</summary>
+    /// <remarks>The kernel refuses F_SEAL_WRITE while there is a writable shared mapping (fcntl(2)), so we take ours
+    /// away and try. Once that has succeeded there will never be another one.</remarks>
+    public bool IsMappedByOthers()
+    {
+        if (_start == null || _isSealed)
+        {
+            return false;
+        }
+        if (!Libc.Cover(_start, Bytes))
+        {
+            return true;
+        }
+        _isSealed = Libc.SealContents(Memory);
+        if (!_isSealed && !Libc.Uncover(_start, Memory, Bytes))
+        {
+            // Only without memory for a mapping's record. What the targets write from now on is lost to us.
+            throw new InvalidOperationException("a region could not be mapped again");
+        }
+        return !_isSealed;
     }
 
     /// <summary>Gives the owner word up and unmaps; nobody may use <see cref="View"/> any more.</summary>
