@@ -1,0 +1,109 @@
+using System.CommandLine;
+using NativeHeap.Analysis;
+using NativeHeap.Model;
+using NativeHeap.Present;
+using NativeHeap.Trace;
+
+namespace NativeHeap.Cli;
+
+/// <summary><c>report</c>: what a trace says about memory, as text or JSON.</summary>
+internal static class ReportVerb
+{
+    /// <summary>Stacks that a person reads; JSON is for programs and has all.</summary>
+    private const int TopForPeople = 10;
+
+    private static readonly Argument<string> Trace = new("TRACE")
+    {
+        Description = "The trace; TRACE@NAME, @1 or @2 for a snapshot, @peak, @end.",
+    };
+
+    private static readonly Option<string?> By = new("--by")
+    {
+        HelpName = string.Join('|', StackMeasures.Names),
+        Description = "What stacks are weighed by (default live: at the end, or --at).",
+    };
+
+    private static readonly Option<int?> Top = new("--top")
+    {
+        HelpName = "N",
+        Description = $"The most stacks to show (default {TopForPeople}; all with --json).",
+    };
+
+    private static readonly Option<long?> At = Quantities.DurationOption("--at", "What was live at this time after the start.");
+    private static readonly Option<long?> From = Quantities.DurationOption("--from", "Only what was allocated from this time on.");
+
+    private static readonly Option<long?> To = Quantities.DurationOption(
+        "--to", "Only what was allocated before this time, and was still alive then.");
+
+    private static readonly Option<int?> Pid = new("--pid") { HelpName = "PID", Description = "Only this process." };
+    private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON document." };
+
+    private static readonly Option<string?> Html = new("--html")
+    {
+        HelpName = "FILE",
+        Description = "Write an interactive page (not there yet).",
+    };
+
+    public static Verb Create()
+    {
+        var verb = new Verb(
+            "report",
+            "Shows where the memory in a trace was allocated.",
+            "nativeheap report server.nheap --by peak --top 5",
+            "nativeheap report server.nheap --from 30s --to 60s --json")
+        {
+            Trace, By, Top, At, From, To, Pid, Json, Html,
+        };
+        verb.SetAction(Run);
+        return verb;
+    }
+
+    private static int Run(ParseResult arguments)
+    {
+        if (arguments.GetValue(Html) is not null)
+        {
+            throw new ToolException("report --html is not there yet; use --json or the text", ExitCodes.Usage);
+        }
+
+        var json = arguments.GetValue(Json);
+        var reference = TraceReference.Parse(arguments.GetValue(Trace)!);
+        var question = Question(arguments, reference, json);
+        using var profile = Profile.Open(reference.Path);
+        var report = Report.Ask(profile, question);
+        if (json)
+        {
+            using var output = Console.OpenStandardOutput();
+            ReportJson.Write(output, report);
+        }
+        else
+        {
+            using var output = new StreamWriter(Console.OpenStandardOutput(), bufferSize: 1 << 16);
+            ReportText.Write(TextCanvas.ForStandardOutput(output), report);
+        }
+
+        return ExitCodes.Success;
+    }
+
+    private static StackQuestion Question(ParseResult arguments, TraceReference reference, bool json)
+    {
+        StackMeasure? measure = null;
+        if (arguments.GetValue(By) is { } word)
+        {
+            measure = StackMeasures.TryParse(word, out var known)
+                ? known
+                : throw new ToolException(
+                    $"--by {word}: must be one of {string.Join(", ", StackMeasures.Names)}", ExitCodes.Usage);
+        }
+
+        return new StackQuestion
+        {
+            By = measure,
+            Moment = reference.Moment,
+            AtNs = arguments.GetValue(At),
+            FromNs = arguments.GetValue(From),
+            ToNs = arguments.GetValue(To),
+            Pid = arguments.GetValue(Pid),
+            Top = arguments.GetValue(Top) ?? (json ? null : TopForPeople),
+        };
+    }
+}

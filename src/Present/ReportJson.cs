@@ -1,0 +1,223 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using NativeHeap.Analysis;
+using NativeHeap.Model;
+
+namespace NativeHeap.Present;
+
+/// <summary>
+/// A report as JSON, schema <c>nativeheap.report/1</c>: bytes, blocks and nanoseconds are integers, addresses
+/// <c>"0x…"</c> strings, what is missing is null. Written as it is made: a hundred thousand stacks are no large object.
+/// </summary>
+public static class ReportJson
+{
+    private const int FlushBytes = 1 << 16;
+
+    /// <summary>Writes one document and a newline.</summary>
+    public static void Write(Stream output, Report report)
+    {
+        var options = new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        using (var json = new Utf8JsonWriter(output, options))
+        {
+            json.WriteStartObject();
+            json.WriteString("schema", "nativeheap.report/1");
+            WriteTrace(json, report);
+            WriteProcesses(json, report.Processes);
+            json.WritePropertyName("totals");
+            WriteTotals(json, report.Totals);
+            WriteLedger(json, report.Ledger);
+            json.WriteString("by", report.Answer.By.Name());
+            WriteSelection(json, report);
+            WriteStacks(json, report.Answer.Stacks);
+            json.WriteEndObject();
+        }
+
+        output.WriteByte((byte)'\n');
+        output.Flush();
+    }
+
+    private static void WriteTrace(Utf8JsonWriter json, Report report)
+    {
+        json.WriteStartObject("trace");
+        json.WriteBoolean("exact", report.Info.Exact);
+        json.WriteBoolean("complete", report.Info.Complete);
+        json.WriteNumber("lost_events", report.Info.LostEvents);
+        json.WriteBoolean("closed", report.Info.Closed);
+        WriteNumber(json, "sample_bytes", report.Info.Exact ? null : report.Info.SampleBytes);
+        json.WriteString("path", report.Path);
+        json.WriteString("tool_version", report.Info.ToolVersion);
+        json.WriteString("host", report.Info.Host);
+        WriteNumber(json, "start_unix_ns", report.Info.StartUnixNs);
+        json.WriteEndObject();
+    }
+
+    private static void WriteProcesses(Utf8JsonWriter json, IReadOnlyList<ProcessInfo> processes)
+    {
+        json.WriteStartArray("processes");
+        foreach (var process in processes)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("pid", process.Pid);
+            WriteNumber(json, "parent_pid", process.ParentPid);
+            json.WriteString("command", process.Command);
+            WriteNumber(json, "exit_code", process.ExitCode);
+            WriteNumber(json, "signal", process.Signal);
+            json.WriteNumber("image", process.Image);
+            json.WriteString("origin", Word(process.Origin));
+            json.WriteString("ending", process.Ending is { } ending ? Word(ending) : null);
+            json.WriteString("executable", process.Executable);
+            json.WriteNumber("start_ns", process.StartNs);
+            WriteNumber(json, "end_ns", process.EndNs);
+            json.WriteBoolean("complete", process.Complete);
+            json.WriteString("note", process.Note);
+            json.WritePropertyName("totals");
+            WriteTotals(json, process.Totals);
+            json.WriteEndObject();
+            FlushWhenLarge(json);
+        }
+
+        json.WriteEndArray();
+    }
+
+    private static void WriteTotals(Utf8JsonWriter json, Totals totals)
+    {
+        json.WriteStartObject();
+        json.WriteNumber("allocations", totals.Allocations);
+        json.WriteNumber("frees", totals.Frees);
+        json.WriteNumber("allocated_bytes", totals.AllocatedBytes);
+        json.WriteNumber("freed_bytes", totals.FreedBytes);
+        json.WriteNumber("live_blocks", totals.LiveBlocks);
+        json.WriteNumber("live_bytes", totals.LiveBytes);
+        json.WriteNumber("peak_bytes", totals.Peak.Bytes);
+        json.WriteNumber("peak_blocks", totals.Peak.Blocks);
+        json.WriteNumber("peak_time_ns", totals.Peak.TimeNs);
+        json.WriteNumber("peak_low_bytes", totals.Peak.LowBytes);
+        json.WriteNumber("peak_high_bytes", totals.Peak.HighBytes);
+        json.WriteNumber("temporary_allocations", totals.TemporaryAllocations);
+        json.WriteNumber("inherited_frees", totals.InheritedFrees);
+        json.WriteNumber("foreign_frees", totals.ForeignFrees);
+        json.WriteNumber("missed_calls", totals.MissedCalls);
+        json.WriteNumber("duration_ns", totals.DurationNs);
+        json.WriteEndObject();
+    }
+
+    private static void WriteLedger(Utf8JsonWriter json, Ledger? ledger)
+    {
+        json.WriteStartObject("ledger");
+        WriteNumber(json, "time_ns", ledger?.TimeNs);
+        WriteNumber(json, "rss_bytes", ledger?.RssBytes);
+        if (ledger is null)
+        {
+            json.WriteNull("parts");
+        }
+        else
+        {
+            json.WriteStartArray("parts");
+            foreach (var part in ledger.Parts)
+            {
+                json.WriteStartObject();
+                json.WriteString("name", part.Name);
+                json.WriteNumber("bytes", part.Bytes);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+
+        WriteNumber(json, "unexplained_bytes", ledger?.UnexplainedBytes);
+        json.WriteEndObject();
+    }
+
+    private static void WriteSelection(Utf8JsonWriter json, Report report)
+    {
+        var answer = report.Answer;
+        json.WriteStartObject("selection");
+        WriteNumber(json, "pid", report.Pid);
+        WriteNumber(json, "snapshot", answer.Snapshot?.Number);
+        json.WriteString("snapshot_name", answer.Snapshot?.Name);
+        WriteNumber(json, "at_ns", answer.AtNs);
+        WriteNumber(json, "from_ns", answer.FromNs);
+        WriteNumber(json, "to_ns", answer.ToNs);
+        WriteNumber(json, "bucket_ns", answer.BucketNs);
+        json.WriteNumber("bytes", answer.Bytes);
+        json.WriteNumber("blocks", answer.Blocks);
+        json.WriteNumber("stack_count", answer.StackCount);
+        json.WriteEndObject();
+    }
+
+    private static void WriteStacks(Utf8JsonWriter json, IReadOnlyList<StackCost> stacks)
+    {
+        json.WriteStartArray("stacks");
+        foreach (var (stack, bytes, blocks) in stacks)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("bytes", bytes);
+            json.WriteNumber("blocks", blocks);
+            json.WriteString("entry", stack.Entry?.Name());
+            json.WriteStartArray("frames");
+            foreach (var frame in stack.Frames.Where(f => f.Marker is null))
+            {
+                WriteFrame(json, frame);
+            }
+
+            json.WriteEndArray();
+            json.WriteStartArray("markers");
+            foreach (var marker in stack.Frames.Select(f => f.Marker).OfType<StackMarker>().Distinct())
+            {
+                json.WriteStringValue(MarkerName(marker));
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+            FlushWhenLarge(json);
+        }
+
+        json.WriteEndArray();
+    }
+
+    private static void WriteFrame(Utf8JsonWriter json, Frame frame)
+    {
+        json.WriteStartObject();
+        json.WriteString("function", frame.Name?.Function);
+        json.WriteString("module", frame.Location.Module?.Path);
+        json.WriteString("offset", string.Create(CultureInfo.InvariantCulture, $"0x{frame.Location.Offset:x}"));
+        json.WriteString("file", frame.Name?.File);
+        WriteNumber(json, "line", frame.Name?.Line);
+        json.WriteString("kind", frame.Location.Kind.Name());
+        json.WriteBoolean("inlined", frame.Name?.Inlined ?? false);
+        json.WriteEndObject();
+    }
+
+    private static string MarkerName(StackMarker marker) => marker switch
+    {
+        StackMarker.DepthLimit => "depth_limit",
+        StackMarker.Lost => "lost",
+        StackMarker.TreeFull => "tree_full",
+        StackMarker.Generation => "generation",
+        _ => throw new ArgumentOutOfRangeException(nameof(marker)),
+    };
+
+    private static void WriteNumber(Utf8JsonWriter json, string name, long? value)
+    {
+        if (value is { } number)
+        {
+            json.WriteNumber(name, number);
+        }
+        else
+        {
+            json.WriteNull(name);
+        }
+    }
+
+    private static void FlushWhenLarge(Utf8JsonWriter json)
+    {
+        if (json.BytesPending > FlushBytes)
+        {
+            json.Flush();
+        }
+    }
+
+    private static string Word<T>(T value)
+        where T : struct, Enum => value.ToString().ToLowerInvariant();
+}

@@ -1,0 +1,261 @@
+using System.Globalization;
+using NativeHeap.Analysis;
+using NativeHeap.Model;
+
+namespace NativeHeap.Present;
+
+/// <summary>A report for people.</summary>
+public sealed class ReportText
+{
+    private const int MaxProcesses = 20;
+
+    private readonly TextCanvas _canvas;
+    private readonly Report _report;
+
+    private ReportText(TextCanvas canvas, Report report)
+    {
+        _canvas = canvas;
+        _report = report;
+    }
+
+    /// <summary>Writes all of it.</summary>
+    public static void Write(TextCanvas canvas, Report report)
+    {
+        var text = new ReportText(canvas, report);
+        text.WriteHeader();
+        text.WriteTotals();
+        text.WriteProcesses();
+        text.WriteLedger();
+        text.WriteStacks();
+    }
+
+    private void WriteHeader()
+    {
+        var info = _report.Info;
+        var command = info.Command.Count > 0 ? string.Join(' ', info.Command) : _report.Processes[0].Command;
+        _canvas.Line(Words.Printable(command ?? _report.Path), Emphasis.Strong);
+        var when = info.StartUnixNs is { } start
+            ? "recorded " + DateTime.UnixEpoch.AddTicks(start / 100).ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture)
+                + " UTC" + (info.Host is { } host ? $" on {Words.Printable(host)}" : "") + ", "
+            : "";
+        var whole = info is { Closed: true, Complete: true, LostEvents: 0 } ? ", complete" : "";
+        _canvas.Line($"{when}{Words.Duration(_report.Totals.DurationNs)}, {(info.Exact ? "exact" : Estimate())}{whole}");
+        foreach (var missing in Missing())
+        {
+            _canvas.Line(missing, Emphasis.Warning);
+        }
+    }
+
+    private string Estimate() => _report.Info.SampleBytes is { } mean and > 0
+        ? $"ESTIMATES from samples, one in {Words.Bytes(mean)} on average"
+        : "ESTIMATES from samples";
+
+    /// <summary>What the figures lack; nothing when they are whole.</summary>
+    private IEnumerable<string> Missing()
+    {
+        if (!_report.Info.Closed)
+        {
+            yield return "not closed: still being recorded, or its collector was stopped; up to the last commit all is there";
+        }
+        else if (!_report.Info.Complete)
+        {
+            yield return "incomplete: not every event up to the end was received";
+        }
+
+        if (_report.Info.LostEvents > 0)
+        {
+            yield return $"{Words.Count(_report.Info.LostEvents, "event")} lost: figures are too low by those";
+        }
+    }
+
+    private void WriteTotals()
+    {
+        var totals = _report.Totals;
+        var count = _report.Processes.Count;
+        Heading(_report.Pid is { } pid ? $"Totals of process {pid}" : count == 1 ? "Totals" : $"Totals of {count} processes");
+        var table = new TextTable(false, true, true, false);
+        table.Add("allocated", Words.Bytes(totals.AllocatedBytes), Words.Count(totals.Allocations, "block"), "");
+        table.Add("freed", Words.Bytes(totals.FreedBytes), Words.Count(totals.Frees, "block"), "");
+        table.Add("live at the end", Words.Bytes(totals.LiveBytes), Words.Count(totals.LiveBlocks, "block"), "");
+        table.Add("peak", Words.Bytes(totals.Peak.Bytes), Words.Count(totals.Peak.Blocks, "block"), PeakRemark(totals.Peak));
+        table.Add(
+            "temporary",
+            "",
+            Words.Count(totals.TemporaryAllocations, "block"),
+            Remark(Words.Share(totals.TemporaryAllocations, totals.Allocations), " of all allocations"));
+        AddWhenAny(table, "missed", totals.MissedCalls, "call", "passed without being recorded");
+        AddWhenAny(table, "inherited", totals.InheritedFrees, "free", "of blocks a fork's parent had made; not in freed");
+        AddWhenAny(table, "foreign", totals.ForeignFrees, "free", "of blocks never seen made; not in freed");
+        table.Write(_canvas);
+    }
+
+    private static string Remark(string share, string of) => share.Length == 0 ? "" : share + of;
+
+    private static void AddWhenAny(TextTable table, string name, long count, string noun, string remark)
+    {
+        if (count != 0)
+        {
+            table.Add(name, "", Words.Count(count, noun), remark);
+        }
+    }
+
+    private static string PeakRemark(Peak peak)
+    {
+        var when = "at " + Words.Duration(peak.TimeNs);
+        return peak.IsExact
+            ? when
+            : $"{when}; between {Words.Bytes(peak.LowBytes)} and {Words.Bytes(peak.HighBytes)} (threads overlap)";
+    }
+
+    private void WriteProcesses()
+    {
+        var notes = _report.Processes.Where(p => p.Note is not null && Selected(p)).ToList();
+        if (_report.Processes.Count > 1 && _report.Pid is null)
+        {
+            WriteProcessTable();
+        }
+
+        foreach (var process in notes.Take(MaxProcesses))
+        {
+            _canvas.Line($"  process {process.Pid}: {Words.Printable(process.Note!)}", Emphasis.Warning);
+        }
+    }
+
+    private bool Selected(ProcessInfo process) => _report.Pid is null || process.Pid == _report.Pid;
+
+    private void WriteProcessTable()
+    {
+        Heading("Processes");
+        var table = new TextTable(true, false, true, true, true, true, false);
+        table.AddFaint("pid", "ended", "allocated", "blocks", "peak", "live", "command");
+        var first = _report.Processes[0];
+        var shown = _report.Processes.Skip(1).OrderByDescending(p => p.Totals.AllocatedBytes).Take(MaxProcesses - 1);
+        foreach (var process in shown.OrderBy(p => p.Id.Value).Prepend(first))
+        {
+            table.Add(
+                process.Pid.ToString(CultureInfo.InvariantCulture),
+                Ending(process),
+                Words.Bytes(process.Totals.AllocatedBytes),
+                Words.Count(process.Totals.Allocations),
+                Words.Bytes(process.Totals.Peak.Bytes),
+                Words.Bytes(process.Totals.LiveBytes),
+                Words.Printable(process.Command ?? process.Executable ?? ""));
+        }
+
+        table.Write(_canvas);
+        if (_report.Processes.Count > MaxProcesses)
+        {
+            _canvas.Line($"  … and {_report.Processes.Count - MaxProcesses} that allocated less", Emphasis.Faint);
+        }
+    }
+
+    private static string Ending(ProcessInfo process) => process.Ending switch
+    {
+        null => "running",
+        ProcessEnding.Exit => process.ExitCode is { } code ? $"exit {code}" : "exited",
+        ProcessEnding.Signal => process.Signal is { } signal ? $"signal {signal}" : "by a signal",
+        ProcessEnding.Exec => "exec",
+        _ => "unknown",
+    };
+
+    private void WriteLedger()
+    {
+        if (_report.Ledger is not { } ledger || !Selected(_report.Processes[0]))
+        {
+            return;
+        }
+
+        Heading($"Resident memory of process {_report.Processes[0].Pid} at {Words.Duration(ledger.TimeNs)}");
+        var table = new TextTable(false, true, true);
+        foreach (var part in ledger.Parts.Append(new LedgerPart("unexplained", ledger.UnexplainedBytes)))
+        {
+            table.Add(Words.Printable(part.Name), Words.Bytes(part.Bytes), Words.Share(part.Bytes, ledger.RssBytes));
+        }
+
+        table.Add("all (RSS)", Words.Bytes(ledger.RssBytes), "");
+        table.Write(_canvas);
+    }
+
+    private void WriteStacks()
+    {
+        var answer = _report.Answer;
+        Heading(
+            $"{Title(answer)}: {Words.Bytes(answer.Bytes)} in {Words.Count(answer.Blocks, "block")}, "
+            + Words.Count(answer.StackCount, "stack"));
+        var number = 0;
+        var shown = 0L;
+        foreach (var cost in answer.Stacks)
+        {
+            shown += cost.Bytes;
+            WriteStack(++number, cost, answer);
+        }
+
+        if (answer.Stacks.Count < answer.StackCount)
+        {
+            var left = answer.StackCount - answer.Stacks.Count;
+            _canvas.Line(
+                $"… and {Words.Count(left, "more stack")} with {Words.Bytes(answer.Bytes - shown)} (--top {answer.StackCount} shows all)",
+                Emphasis.Faint);
+        }
+    }
+
+    private void WriteStack(int number, StackCost cost, StackAnswer answer)
+    {
+        var byBlocks = answer.By == StackMeasure.Count;
+        var share = byBlocks ? Words.Share(cost.Blocks, answer.Blocks) : Words.Share(cost.Bytes, answer.Bytes);
+        var (first, second) = (Words.Bytes(cost.Bytes), Words.Count(cost.Blocks, "block"));
+        if (byBlocks)
+        {
+            (first, second) = (second, first);
+        }
+
+        var entry = cost.Stack.Entry?.Name() ?? "an unknown function";
+        _canvas.Write($"{number.ToString(CultureInfo.InvariantCulture),5}. ", Emphasis.Faint);
+        _canvas.Write(first, Emphasis.Strong);
+        _canvas.Line($"{(share.Length > 0 ? $"  {share}" : "")}  {second} by {entry}");
+        StackText.WriteFrames(_canvas, cost.Stack);
+        _canvas.Line();
+    }
+
+    private static string Title(StackAnswer answer)
+    {
+        if (answer.FromNs is { } from)
+        {
+            var range = answer.ToNs is { } to
+                ? $"Allocated from {Words.Duration(from)} to {Words.Duration(to)}"
+                : $"Allocated from {Words.Duration(from)} on";
+            var then = answer.By switch
+            {
+                StackMeasure.Live when answer.ToNs is not null => " and alive then",
+                StackMeasure.Live => " and alive at the end",
+                StackMeasure.Leaked => " and alive when the process ended",
+                _ => "",
+            };
+            return range + then + Edges(answer);
+        }
+
+        return answer.By switch
+        {
+            StackMeasure.Live when answer.Snapshot is { } snapshot =>
+                $"Live at snapshot {Words.Printable(snapshot.Name ?? Words.Count(snapshot.Number))}, {Words.Duration(snapshot.TimeNs)}",
+            StackMeasure.Live when answer.AtNs is { } at => $"Live at {Words.Duration(at)}{Edges(answer)}",
+            StackMeasure.Live => "Live at the end",
+            StackMeasure.Peak => "Live at the peak",
+            StackMeasure.Allocated => "Allocated ever, largest first",
+            StackMeasure.Count => "Allocated ever, most blocks first",
+            StackMeasure.Temporary => "Temporary",
+            StackMeasure.Leaked => "Alive when the process ended",
+            _ => throw new ArgumentOutOfRangeException(nameof(answer)),
+        };
+    }
+
+    /// <summary>Times are exact at edges of buckets, so those were taken.</summary>
+    private static string Edges(StackAnswer answer) =>
+        answer.BucketNs is { } width ? $" (times to {Words.Duration(width)})" : "";
+
+    private void Heading(string text)
+    {
+        _canvas.Line();
+        _canvas.Line(text, Emphasis.Strong);
+    }
+}
