@@ -42,7 +42,8 @@ internal static class Ticks
     /// <summary>From 0 up to <paramref name="high"/> nanoseconds, at most <paramref name="wanted"/> of them.</summary>
     public static IReadOnlyList<Tick> Time(double high, int wanted)
     {
-        var step = s_timeSteps.FirstOrDefault(candidate => high / candidate <= wanted, s_timeSteps[^1]);
+        var longest = s_timeSteps[^1];
+        var step = s_timeSteps.FirstOrDefault(candidate => high / candidate <= wanted, longest * Math.Ceiling(high / longest / wanted));
         return Positions(0, high, step, value => TimeLabel(value, high));
     }
 
