@@ -2,6 +2,7 @@
 
 #include <elf.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "native/unwind/byte_reader.h"
 #include "native/unwind/stack_window.h"
@@ -9,8 +10,8 @@
 namespace nh::unwind {
 namespace {
 
-// Program headers are looked for in the header's own page: no linker puts them elsewhere.
-constexpr uint32_t most_program_headers = (page_bytes - sizeof(Elf64_Ehdr)) / sizeof(Elf64_Phdr);
+constexpr uint32_t most_program_headers = 64;
+constexpr uintptr_t most_searched = uintptr_t{128} << 20;  // bytes of a mapped range
 
 void find_build_id(uintptr_t start, uintptr_t size, ElfImage* image) {
     const uintptr_t limit = image->segment_end(start);
@@ -38,6 +39,93 @@ void find_build_id(uintptr_t start, uintptr_t size, ElfImage* image) {
     }
 }
 
+bool range_readable(uintptr_t start, uintptr_t bytes) {
+    return page_readable(start) && page_readable(start + bytes - 1);
+}
+
+// The program headers' address, if they are mapped there: one of them must describe the place itself.
+bool are_headers(uintptr_t address, const Elf64_Ehdr& header, uintptr_t bias) {
+    if (!range_readable(address, header.e_phnum * sizeof(Elf64_Phdr))) {
+        return false;
+    }
+    auto headers = reinterpret_cast<const Elf64_Phdr*>(address);
+    for (uint32_t i = 0; i < header.e_phnum; ++i) {
+        const Elf64_Phdr& part = headers[i];
+        if (part.p_type == PT_LOAD && header.e_phoff >= part.p_offset &&
+            header.e_phoff - part.p_offset < part.p_filesz &&
+            bias + part.p_vaddr + (header.e_phoff - part.p_offset) == address) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Nearly always just behind the ELF header. Tools that move them put them into a segment of their own behind all
+// others, at a file offset that tells the place within the page.
+uintptr_t find_headers(const Elf64_Ehdr& header, const ImagePlace& place) {
+    if (are_headers(place.start + header.e_phoff, header, place.bias)) {
+        return place.start + header.e_phoff;
+    }
+    const uintptr_t within = header.e_phoff & (page_bytes - 1);
+    const uintptr_t end = place.end != 0 ? place.end : place.start + most_searched;
+    if (end - place.start > most_searched) {
+        return 0;
+    }
+    for (uintptr_t page = place.start + page_bytes; page < end; page += page_bytes) {
+        if (are_headers(page + within, header, place.bias)) {
+            return page + within;
+        }
+    }
+    return 0;
+}
+
+void read_headers(const Elf64_Phdr* headers, uint32_t count, ElfImage* image) {
+    for (uint32_t i = 0; i < count; ++i) {
+        const Elf64_Phdr& part = headers[i];
+        const uintptr_t start = image->bias + part.p_vaddr;
+        if (part.p_type != PT_LOAD || part.p_memsz >= uintptr_t{1} << 46) {
+            continue;
+        }
+        if (start + part.p_memsz > image->end) {
+            image->end = start + part.p_memsz;
+        }
+        if ((part.p_flags & PF_R) != 0 && image->segment_count < ElfImage::most_segments) {
+            image->segments[image->segment_count++] = {start, start + part.p_filesz};
+        }
+    }
+    for (uint32_t i = 0; i < count; ++i) {
+        const uintptr_t start = image->bias + headers[i].p_vaddr;
+        if (image->segment_end(start) == 0) {
+            continue;
+        }
+        if (headers[i].p_type == PT_GNU_EH_FRAME) {
+            image->frame_header = start;
+        } else if (headers[i].p_type == PT_NOTE && image->build_id_length == 0) {
+            find_build_id(start, headers[i].p_memsz, image);
+        }
+    }
+}
+
+// Without program headers: the readable pages around the call-frame header.
+bool guess_segment(const ImagePlace& place, ElfImage* image) {
+    if (place.frame_header < place.start || place.frame_header >= place.end ||
+        place.end - place.start > most_searched || !page_readable(place.frame_header)) {
+        return false;
+    }
+    uintptr_t low = place.frame_header & ~(page_bytes - 1);
+    uintptr_t high = low + page_bytes;
+    while (low > place.start && page_readable(low - page_bytes)) {
+        low -= page_bytes;
+    }
+    while (high < place.end && page_readable(high)) {
+        high += page_bytes;
+    }
+    image->segments[0] = {low, high};
+    image->segment_count = 1;
+    image->frame_header = place.frame_header;
+    return true;
+}
+
 }  // namespace
 
 uintptr_t ElfImage::segment_end(uintptr_t address) const {
@@ -49,55 +137,29 @@ uintptr_t ElfImage::segment_end(uintptr_t address) const {
     return 0;
 }
 
-bool describe_image(uintptr_t header_address, ElfImage* image) {
+bool describe_image(const ImagePlace& place, ElfImage* image) {
     memset(image, 0, sizeof(*image));
-    if ((header_address & (page_bytes - 1)) != 0 || !page_readable(header_address)) {
+    image->start = place.start;
+    image->end = place.end;
+    image->bias = place.bias;
+    if ((place.start & (page_bytes - 1)) != 0 || !page_readable(place.start)) {
         return false;
     }
-    auto header = reinterpret_cast<const Elf64_Ehdr*>(header_address);
-    if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
-        header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phnum > most_program_headers ||
-        header->e_phoff > page_bytes - header->e_phnum * sizeof(Elf64_Phdr)) {
-        return false;
+    const Elf64_Ehdr& header = *reinterpret_cast<const Elf64_Ehdr*>(place.start);
+    if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
+        header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phnum == 0 || header.e_phnum > most_program_headers) {
+        return guess_segment(place, image);
     }
-    auto headers = reinterpret_cast<const Elf64_Phdr*>(header_address + header->e_phoff);
-    const Elf64_Phdr* first = nullptr;
-    for (uint32_t i = 0; i < header->e_phnum && first == nullptr; ++i) {
-        if (headers[i].p_type == PT_LOAD) {
-            first = &headers[i];
-        }
+    const uintptr_t headers = find_headers(header, place);
+    if (headers == 0) {
+        return guess_segment(place, image);
     }
-    if (first == nullptr) {
-        return false;
+    read_headers(reinterpret_cast<const Elf64_Phdr*>(headers), header.e_phnum, image);
+    // Shared libraries may name an entry that nobody ever enters.
+    const uintptr_t entry = image->bias + header.e_entry;
+    if (entry == getauxval(AT_ENTRY) || place.start == getauxval(AT_BASE)) {
+        image->entry = entry;
     }
-    image->bias = header_address - (first->p_vaddr & ~(page_bytes - 1));
-    image->start = header_address;
-    for (uint32_t i = 0; i < header->e_phnum; ++i) {
-        const Elf64_Phdr& part = headers[i];
-        const uintptr_t start = image->bias + part.p_vaddr;
-        if (part.p_type == PT_LOAD && part.p_memsz < (uintptr_t{1} << 46)) {
-            if (start + part.p_memsz > image->end) {
-                image->end = start + part.p_memsz;
-            }
-            if ((part.p_flags & PF_R) != 0 && image->segment_count < ElfImage::most_segments) {
-                image->segments[image->segment_count++] = {start, start + part.p_filesz};
-            }
-        }
-    }
-    for (uint32_t i = 0; i < header->e_phnum; ++i) {
-        const uintptr_t start = image->bias + headers[i].p_vaddr;
-        if (image->segment_end(start) == 0) {
-            continue;
-        }
-        if (headers[i].p_type == PT_GNU_EH_FRAME) {
-            image->frame_header = start;
-        } else if (headers[i].p_type == PT_DYNAMIC) {
-            image->dynamic = start;
-        } else if (headers[i].p_type == PT_NOTE && image->build_id_length == 0) {
-            find_build_id(start, headers[i].p_memsz, image);
-        }
-    }
-    image->entry = header->e_entry == 0 ? 0 : image->bias + header->e_entry;
     return true;
 }
 

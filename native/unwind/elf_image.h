@@ -14,9 +14,8 @@ struct ElfImage {
 
     uintptr_t start, end;    // first mapped address, one past the last
     uintptr_t bias;          // address - bias = ELF virtual address
-    uintptr_t entry;         // 0: none
+    uintptr_t entry;         // where the kernel starts the program or its loader, 0: not in this image
     uintptr_t frame_header;  // .eh_frame_hdr, 0: none
-    uintptr_t dynamic;       // 0: none
     uint32_t segment_count;  // readable PT_LOAD segments
     uint32_t build_id_length;
     Segment segments[most_segments];
@@ -26,8 +25,16 @@ struct ElfImage {
     uintptr_t segment_end(uintptr_t address) const;
 };
 
-// Reads the image whose ELF header is mapped at `header`. False when there is none that makes sense. Every offset in
-// it is checked against the readable segments before it is followed.
-bool describe_image(uintptr_t header, ElfImage* image);
+// Where a module is mapped, as far as the loader says.
+struct ImagePlace {
+    uintptr_t start, end;  // mapped range; its ELF header is at the start; end 0: not known
+    uintptr_t bias;
+    uintptr_t frame_header;  // 0: not known
+};
+
+// Reads the image mapped there. Every offset in it is checked against the readable segments before it is followed.
+// Program headers that a tool moved (patchelf, BOLT) are searched for in the range; when they cannot be found, what can
+// be read around frame_header is taken for the only segment. False when nothing makes sense.
+bool describe_image(const ImagePlace& place, ElfImage* image);
 
 }  // namespace nh::unwind

@@ -5,8 +5,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-#include "native/unwind/elf_image.h"
-#include "native/unwind/stack_window.h"
+#include "native/unwind/object_list.h"
 
 namespace nh::unwind {
 namespace {
@@ -22,7 +21,6 @@ struct FoundObject {
 };
 using FindObject = int (*)(void* address, FoundObject* result);
 
-constexpr uint32_t most_objects = 8192;  // a list longer than this is taken for a broken one
 constexpr uint32_t most_chain = 1u << 16;
 
 const r_debug* loader;
@@ -115,27 +113,9 @@ const r_debug* find_loader() {
     return nullptr;
 }
 
-// Before glibc 2.35: the list that debuggers read. It may change under our eyes, so each element is asked for before
-// it is read, and an image must make sense before it counts.
-bool find_in_list(uintptr_t address, LoadedObject* object) {
-    const link_map* map = loader->r_map;
-    for (uint32_t i = 0; i < most_objects && map != nullptr; ++i) {
-        const auto element = reinterpret_cast<uintptr_t>(map);
-        if (!page_readable(element) || !page_readable(element + sizeof(link_map) - 1)) {
-            return false;
-        }
-        uintptr_t header = map->l_addr;
-        if (i == 0) {
-            header = getauxval(AT_PHDR) & ~(page_bytes - 1);
-        }
-        ElfImage image;
-        if (address >= header && describe_image(header, &image) && address < image.end) {
-            *object = {image.start, image.end, map};
-            return true;
-        }
-        map = map->l_next;
-    }
-    return false;
+bool is_libc(const char* path) {
+    const char* name = path == nullptr ? nullptr : strrchr(path, '/');
+    return name != nullptr && strcmp(name, "/libc.so.6") == 0;
 }
 
 }  // namespace
@@ -145,15 +125,9 @@ bool open_loader_view() {
     if (loader == nullptr) {
         return false;
     }
-    const uintptr_t own_base = getauxval(AT_BASE);
-    for (const link_map* map = loader->r_map; map != nullptr; map = map->l_next) {
-        // The look-up belongs to the dynamic loader itself (its base is 0 here when it was run by hand).
-        if (own_base == 0 || map->l_addr == own_base) {
-            const uintptr_t found = find_symbol(map, "_dl_find_object");
-            if (found != 0) {
-                lock_free_find = reinterpret_cast<FindObject>(found);
-                break;
-            }
+    for (const link_map* map = loader->r_map; map != nullptr && lock_free_find == nullptr; map = map->l_next) {
+        if (is_libc(map->l_name)) {
+            lock_free_find = reinterpret_cast<FindObject>(find_symbol(map, "_dl_find_object"));
         }
     }
     return true;
@@ -162,13 +136,19 @@ bool open_loader_view() {
 bool find_object(uintptr_t address, LoadedObject* object) {
     if (lock_free_find != nullptr && !link_map_only) {
         FoundObject found;
-        if (lock_free_find(reinterpret_cast<void*>(address), &found) != 0) {
+        if (lock_free_find(reinterpret_cast<void*>(address), &found) != 0 || found.map == nullptr) {
             return false;
         }
-        *object = {reinterpret_cast<uintptr_t>(found.map_start), reinterpret_cast<uintptr_t>(found.map_end), found.map};
+        object->place = {reinterpret_cast<uintptr_t>(found.map_start), reinterpret_cast<uintptr_t>(found.map_end),
+                         found.map->l_addr, reinterpret_cast<uintptr_t>(found.frame_header)};
+        object->map = found.map;
         return true;
     }
-    return loader != nullptr && find_in_list(address, object);
+    return loader != nullptr && find_in_object_list(*loader, address, object);
+}
+
+bool has_lock_free_look_up() {
+    return lock_free_find != nullptr;
 }
 
 void use_link_map_only(bool only) {

@@ -2,13 +2,15 @@
 #pragma once
 #include <stdint.h>
 
+#include "native/unwind/elf_image.h"
+
 struct link_map;
 
 namespace nh::unwind {
 
 struct LoadedObject {
-    uintptr_t start, end;  // mapped range
-    const link_map* map;   // valid while the object is loaded
+    ImagePlace place;
+    const link_map* map;  // valid while the object is loaded
 };
 
 // Finds the loader's list and, where it has one (glibc 2.35), its lock-free look-up. Call once. False when the
@@ -17,6 +19,9 @@ bool open_loader_view();
 
 // The object mapped at the address. May be asked from anywhere, also inside dlopen and in signal handlers.
 bool find_object(uintptr_t address, LoadedObject* object);
+
+// Whether the loader's lock-free look-up was found.
+bool has_lock_free_look_up();
 
 // For tests: pretend that the loader has no lock-free look-up, as before glibc 2.35.
 void use_link_map_only(bool only);

@@ -5,14 +5,15 @@
 #include <sys/mman.h>
 
 #include "native/unwind/loader_view.h"
+#include "native/unwind/object_list.h"
 #include "native/unwind/rows.h"
+#include "native/unwind/try_lock.h"
 
 namespace nh::unwind {
 namespace {
 
 constexpr uint32_t most_modules = 1024;
 constexpr uint32_t no_record = ~0u;
-constexpr uint32_t most_spins = 20000;  // well under a millisecond
 
 enum class State : uint32_t { empty, loaded, unloaded };
 
@@ -42,41 +43,9 @@ struct Registry {
 
 ModuleTable table;
 Registry* registry;
-uintptr_t registrar;      // thread pointer of the thread that may write the registry, 0: none
+TryLock registrar;        // held by the thread that writes the registry
 uint32_t unload_pending;  // somebody saw the registry busy when it should have been checked
 uint32_t current_generation;
-
-uintptr_t thread_pointer() {
-    uintptr_t value;
-    asm("movq %%fs:0, %0" : "=r"(value));
-    return value;
-}
-
-// One writer at a time. Never waits for itself (a signal handler that interrupted the writer) and never for long.
-class RegistryLock {
-  public:
-    RegistryLock() {
-        const uintptr_t self = thread_pointer();
-        for (uint32_t i = 0; i < most_spins && !held_; ++i) {
-            uintptr_t owner = 0;
-            held_ = __atomic_compare_exchange_n(&registrar, &owner, self, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-            if (owner == self) {
-                return;
-            }
-            __builtin_ia32_pause();
-        }
-    }
-    ~RegistryLock() {
-        if (held_) {
-            __atomic_store_n(&registrar, uintptr_t{0}, __ATOMIC_RELEASE);
-        }
-    }
-    RegistryLock(const RegistryLock&) = delete;
-    bool held() const { return held_; }
-
-  private:
-    bool held_ = false;
-};
 
 uint64_t hash_name(const char* name) {
     uint64_t hash = 0xCBF29CE484222325;
@@ -207,7 +176,7 @@ void grow_generation() {
 
 bool still_loaded(const Entry& entry) {
     LoadedObject object;
-    return find_object(entry.image.start, &object) && object.start == entry.image.start &&
+    return find_object(entry.image.start, &object) && object.place.start == entry.image.start &&
            same_object(identity_of(object), entry.identity);
 }
 
@@ -295,23 +264,23 @@ bool open_modules(const ModuleTable& shared) {
 
 ModuleKnown find_module(uintptr_t address, ElfImage* image) {
     LoadedObject object;
-    if (!find_object(address, &object) || object.map == nullptr) {
+    if (!find_object(address, &object)) {
         return ModuleKnown::none;
     }
     Identity known;
-    if (copy_entry(object.start, &known, image) && same_object(known, identity_of(object))) {
+    if (copy_entry(object.place.start, &known, image) && same_object(known, identity_of(object))) {
         return ModuleKnown::remembered;
     }
-    if (!describe_image(object.start, image)) {
+    if (!describe_image(object.place, image)) {
         return ModuleKnown::none;
     }
-    RegistryLock lock;
-    if (!lock.held()) {
+    const TryLock::Hold hold(registrar);
+    if (!hold.held()) {
         return ModuleKnown::passing;
     }
     // Another thread may have been quicker.
     ElfImage theirs;
-    if (copy_entry(object.start, &known, &theirs) && same_object(known, identity_of(object))) {
+    if (copy_entry(object.place.start, &known, &theirs) && same_object(known, identity_of(object))) {
         return ModuleKnown::remembered;
     }
     return remember(object, *image) ? ModuleKnown::remembered : ModuleKnown::passing;
@@ -319,12 +288,14 @@ ModuleKnown find_module(uintptr_t address, ElfImage* image) {
 
 void modules_after_fork(uint32_t slot) {
     table.slot = slot;
-    __atomic_store_n(&registrar, uintptr_t{0}, __ATOMIC_RELAXED);
+    registrar.reset();
+    object_list_after_fork();
 }
 
 void modules_unloaded() {
-    RegistryLock lock;
-    if (!lock.held()) {
+    forget_object_list();
+    const TryLock::Hold hold(registrar);
+    if (!hold.held()) {
         // Rows of what is gone must not be used; which modules are gone is seen at the next registration.
         __atomic_store_n(&unload_pending, 1, __ATOMIC_RELEASE);
         forget_rows();

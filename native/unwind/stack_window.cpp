@@ -6,6 +6,8 @@
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 
+#include "native/unwind/try_lock.h"
+
 namespace nh::unwind {
 namespace {
 
@@ -16,12 +18,6 @@ uintptr_t main_stack_name;  // the file name that the kernel put at the very top
 
 uintptr_t page_of(uintptr_t address) {
     return address & ~(page_bytes - 1);
-}
-
-uintptr_t thread_pointer() {
-    uintptr_t value;
-    asm("movq %%fs:0, %0" : "=r"(value));
-    return value;
 }
 
 // Extends the own stack's known part down to sp. Asks from below, where the stack is certainly mapped: asking below

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,12 +19,6 @@
 #include "native/stacks/capture.h"
 #include "native/unwind/rows.h"
 #include "native/unwind/unwinder.h"
-
-extern "C" {
-void* __libc_malloc(size_t);
-void* __libc_calloc(size_t, size_t);
-void* __libc_realloc(void*, size_t);
-}
 
 namespace {
 
@@ -239,19 +234,40 @@ uint64_t now() {
 
 }  // namespace
 
+// The allocator that the program would have had without us; libc's or its own.
+template <typename Function>
+Function next(Function& known, const char* name) {
+    if (known == nullptr) {
+        known = reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
+    }
+    return known;
+}
+
+void* (*next_malloc)(size_t);
+void* (*next_calloc)(size_t, size_t);
+void* (*next_realloc)(void*, size_t);
+
 #define EXPORTED extern "C" __attribute__((visibility("default")))
 
 EXPORTED void* malloc(size_t size) {
     on_allocation(nh::unwind::caller_registers());
-    return __libc_malloc(size);
+    return next(next_malloc, "malloc")(size);
 }
 
 EXPORTED void* calloc(size_t count, size_t size) {
     on_allocation(nh::unwind::caller_registers());
-    return __libc_calloc(count, size);
+    return next(next_calloc, "calloc")(count, size);
 }
 
 EXPORTED void* realloc(void* block, size_t size) {
     on_allocation(nh::unwind::caller_registers());
-    return __libc_realloc(block, size);
+    return next(next_realloc, "realloc")(block, size);
+}
+
+// Programs that leave without running destructors.
+EXPORTED [[noreturn]] void _exit(int code) {
+    finish();
+    for (;;) {
+        syscall(SYS_exit_group, code);
+    }
 }

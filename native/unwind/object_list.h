@@ -1,0 +1,20 @@
+// Before glibc 2.35: objects by the list that the loader keeps for debuggers, copied so that it is walked seldom.
+#pragma once
+#include <stdint.h>
+
+#include "native/unwind/loader_view.h"
+
+struct r_debug;
+
+namespace nh::unwind {
+
+// The object at the address, by the copy; the list is walked again when something was appended to it. An object that
+// was unloaded stays in the copy until forget_object_list().
+bool find_in_object_list(const r_debug& loader, uintptr_t address, LoadedObject* object);
+
+// Something may have been unloaded.
+void forget_object_list();
+
+void object_list_after_fork();
+
+}  // namespace nh::unwind
