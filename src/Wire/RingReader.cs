@@ -175,21 +175,6 @@ public sealed unsafe class RingReader
         return false;
     }
 
-    /// <summary>Opens the lock of a shared ring whose holder is gone.</summary>
-    public bool BreakLock(uint holder)
-    {
-        if (holder == 0 || Interlocked.CompareExchange(ref _ring->Lock, 0, holder) != holder)
-        {
-            return false;
-        }
-
-        Futex.WakeAll(&_ring->Lock);
-        return true;
-    }
-
-    /// <summary>The lock word of a shared ring.</summary>
-    public uint LockWord => Volatile.Read(ref _ring->Lock);
-
     // 0: no such kind, or padding of an impossible length.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Size(ulong word)

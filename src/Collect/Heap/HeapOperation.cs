@@ -1,0 +1,45 @@
+namespace NativeHeap.Collect.Heap;
+
+/// <summary>What one order number stands for.</summary>
+internal enum OperationKind : byte
+{
+    /// <summary>A block is born.</summary>
+    Birth,
+
+    /// <summary>A block is freed.</summary>
+    Death,
+
+    /// <summary>Nothing happened to the address (a realloc that failed); only the number is used up.</summary>
+    Nothing,
+}
+
+/// <summary>One numbered operation on an address, on its way from a ring to the live table.</summary>
+internal struct HeapOperation
+{
+    public ulong Address;
+
+    /// <summary>Size of a birth.</summary>
+    public ulong Bytes;
+
+    /// <summary>Pass in which it was read.</summary>
+    public long Pass;
+
+    /// <summary>Leaf of a birth.</summary>
+    public uint Node;
+
+    /// <summary>Number in the address's stripe.</summary>
+    public uint Order;
+
+    /// <summary>Milliseconds since the trace's start.</summary>
+    public uint TimeMs;
+
+    /// <summary>The ring's stream within its process.</summary>
+    public int Stream;
+
+    public ushort Thread;
+
+    public OperationKind Kind;
+
+    /// <summary>A death by the thread whose last allocation this was.</summary>
+    public bool Temporary;
+}

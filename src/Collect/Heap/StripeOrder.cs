@@ -1,0 +1,132 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using NativeHeap.Wire;
+
+namespace NativeHeap.Collect.Heap;
+
+/// <summary>What is to be done with an operation that just came.</summary>
+internal enum Turn
+{
+    /// <summary>Apply it, then ask for the parked ones of its stripe.</summary>
+    Now,
+
+    /// <summary>It was parked until its predecessors come.</summary>
+    Parked,
+
+    /// <summary>Its number was passed over before: apply it, nothing waits for it.</summary>
+    Late,
+}
+
+/// <summary>
+/// Order across threads (docs/decisions/002): the operations of a stripe are applied in the order of their consecutive
+/// numbers, from 0, whatever ring they come by. One for each process. For one thread.
+/// </summary>
+internal sealed unsafe class StripeOrder : IDisposable
+{
+    /// <summary>Most operations parked at once; more can only mean that a number will never come.</summary>
+    public const int MostParked = 1 << 20;
+
+    private readonly uint* _next;
+    private readonly Dictionary<ulong, HeapOperation> _parked = [];
+    private int* _parkedByStripe; // made when something is parked for the first time
+
+    public StripeOrder()
+    {
+        _next = (uint*)NativeMemory.AllocZeroed(WireConstants.OrderStripes, sizeof(uint));
+    }
+
+    /// <summary>Operations that wait for a predecessor.</summary>
+    public int Parked => _parked.Count;
+
+    /// <summary>Numbers passed over that have not come since.</summary>
+    public long Missing { get; private set; }
+
+    /// <summary>The stripe of an address.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint Stripe(ulong address) =>
+        (uint)(((address >> 4) * WireConstants.StripeMultiplier) >> (int)WireConstants.StripeShift);
+
+    /// <summary>Says whose turn it is; parks the operation when it is early.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Turn Take(uint stripe, in HeapOperation operation)
+    {
+        ref var next = ref _next[stripe];
+        if (next == operation.Order)
+        {
+            next++;
+            return Turn.Now;
+        }
+
+        return TakeOutOfTurn(stripe, operation);
+    }
+
+    /// <summary>The parked operation whose turn it is now in a stripe.</summary>
+    public bool TryUnpark(uint stripe, out HeapOperation operation)
+    {
+        if (_parkedByStripe is null || _parkedByStripe[stripe] == 0
+            || !_parked.Remove(Key(stripe, _next[stripe]), out operation))
+        {
+            operation = default;
+            return false;
+        }
+
+        _parkedByStripe[stripe]--;
+        _next[stripe]++;
+        return true;
+    }
+
+    /// <summary>Gives out everything that is parked, by stripe and number; gaps are counted as missing.</summary>
+    /// <param name="apply">Called for each; must not come back to this object.</param>
+    public void PassOverGaps(Action<HeapOperation> apply)
+    {
+        var waiting = new List<(uint Stripe, uint Distance, HeapOperation Operation)>(_parked.Count);
+        foreach (var (key, operation) in _parked)
+        {
+            var stripe = (uint)(key >> 32);
+            waiting.Add((stripe, operation.Order - _next[stripe], operation));
+        }
+
+        waiting.Sort((a, b) => (a.Stripe, a.Distance).CompareTo((b.Stripe, b.Distance)));
+        _parked.Clear();
+        foreach (var (stripe, _, operation) in waiting)
+        {
+            _parkedByStripe[stripe]--;
+            Missing += operation.Order - _next[stripe];
+            _next[stripe] = operation.Order + 1;
+            apply(operation);
+        }
+    }
+
+    public void Dispose()
+    {
+        NativeMemory.Free(_next);
+        NativeMemory.Free(_parkedByStripe);
+        _parkedByStripe = null;
+        _parked.Clear();
+    }
+
+    private static ulong Key(uint stripe, uint order) => ((ulong)stripe << 32) | order;
+
+    private Turn TakeOutOfTurn(uint stripe, in HeapOperation operation)
+    {
+        // Numbers wrap; half of their range is far more than can be under way.
+        if ((int)(operation.Order - _next[stripe]) < 0)
+        {
+            Missing = Math.Max(0, Missing - 1);
+            return Turn.Late;
+        }
+
+        if (!_parked.TryAdd(Key(stripe, operation.Order), operation))
+        {
+            return Turn.Late; // the same number twice: no shim of ours does that
+        }
+
+        if (_parkedByStripe is null)
+        {
+            _parkedByStripe = (int*)NativeMemory.AllocZeroed(WireConstants.OrderStripes, sizeof(int));
+        }
+
+        _parkedByStripe[stripe]++;
+        return Turn.Parked;
+    }
+}

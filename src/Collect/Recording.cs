@@ -1,0 +1,347 @@
+using NativeHeap.Collect.Stacks;
+using NativeHeap.Model;
+using NativeHeap.Symbols;
+using NativeHeap.Trace;
+using NativeHeap.Wire;
+
+namespace NativeHeap.Collect;
+
+/// <summary>
+/// One recording: drains the regions of all its processes, keeps their heaps and writes the trace. Everything is called
+/// on one thread, the drain's; only the file is written on another. Events cost no garbage.
+/// </summary>
+/// <remarks>
+/// The loop: <see cref="Tick"/> every few ms, <see cref="DrainOnce"/> again at once while it returns true,
+/// <see cref="Commit"/> every 250 ms. At the end <see cref="Finish"/>, names by way of <see cref="Locations"/>,
+/// <see cref="Close"/>.
+/// </remarks>
+public sealed class Recording : IDisposable
+{
+    /// <summary>Most blocks that a snapshot lists one by one.</summary>
+    public const int MostSnapshotBlocks = 8_000_000;
+
+    private readonly TraceWriter _writer;
+    private readonly RecordingShared _shared;
+    private readonly RecordingDrain _drain;
+    private readonly BatchFiller _filler;
+    private readonly TraceCommitter _committer;
+    private readonly List<TrackedProcess> _endedAtPeak = [];
+    private readonly HashSet<string> _snapshotNames = new(StringComparer.Ordinal);
+    private readonly List<long> _newWidths = [];
+    private int _snapshots;
+    private bool _isFinished;
+
+    /// <summary>A recording without a process.</summary>
+    /// <param name="writer">A new trace; stays the caller's, but is not touched by anybody else until
+    /// <see cref="Finish"/> has returned.</param>
+    /// <param name="mappings">Asked for modules that a shim's table misses; null: nobody is.</param>
+    public Recording(TraceWriter writer, IMappingSource? mappings = null)
+    {
+        _writer = writer;
+        _shared = new RecordingShared(mappings);
+        _drain = new RecordingDrain(_shared);
+        _drain.Found += process => ProcessFound?.Invoke(
+            new ForkedProcess(process.Id, process.Pid, process.Parent!.Id));
+        _drain.Widened += () => _newWidths.Add(_shared.Buckets.BucketNs);
+        _filler = new BatchFiller(_shared);
+        _committer = new TraceCommitter(writer);
+    }
+
+    /// <summary>A forked child was found; whoever can tell how it ends calls <see cref="NoteEnd"/> then.</summary>
+    public event Action<ForkedProcess>? ProcessFound;
+
+    /// <summary>A process has ended and everything it wrote is counted.</summary>
+    public event Action<ProcessInfo>? ProcessFinished;
+
+    /// <summary>Processes that have not ended, as far as is known.</summary>
+    public int LiveProcesses => _drain.Processes.Count(process => process.End is null);
+
+    /// <summary>Events that must have been and did not come.</summary>
+    public long LostEvents => _drain.LostEvents;
+
+    /// <summary>Live over all processes; a process counts until its end is known.</summary>
+    public long LiveBytes => _shared.Live.Bytes;
+
+    /// <summary>Live blocks over all processes.</summary>
+    public long LiveBlocks => _shared.Live.Blocks;
+
+    /// <summary>The moment of most bytes over all processes.</summary>
+    public Peak Peak => BatchFiller.PeakOf(_shared.Live, _drain.Interval);
+
+    /// <summary>Every process so far, as of now.</summary>
+    public IReadOnlyList<ProcessInfo> Processes => [.. _drain.All.Select(BatchFiller.Describe)];
+
+    /// <summary>The trace's places in code, for those who name them, after <see cref="Finish"/>.</summary>
+    public ILocationStore Locations => new RecordingLocations(_shared.Registry, _writer);
+
+    /// <summary>Takes a region over.</summary>
+    /// <param name="memory">From now on owned.</param>
+    /// <param name="introduction">The process that said hello; it has slot 0.</param>
+    /// <returns>Its row.</returns>
+    public ProcessId Attach(IRegionMemory memory, ProcessIntroduction introduction)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        ArgumentNullException.ThrowIfNull(introduction);
+        var first = _shared.StartNs == 0;
+        if (first)
+        {
+            Begin(introduction.StartNs, memory.View.SampleBytes);
+        }
+
+        return _drain.Attach(memory, introduction).Id;
+    }
+
+    /// <summary>Sets a text of <c>meta</c> with the next commit.</summary>
+    public void Describe(string key, string value) => _committer.Batch.MetaTexts.Add((key, value));
+
+    /// <summary>Gives targets the time; without it they take us for dead after a while.</summary>
+    /// <param name="clockNs">CLOCK_MONOTONIC.</param>
+    public void Tick(ulong clockNs)
+    {
+        _shared.ClockNs = Math.Max(_shared.ClockNs, clockNs);
+        foreach (var region in _drain.Regions)
+        {
+            region.View.ClockNs = clockNs;
+        }
+    }
+
+    /// <summary>Reads everything that was in the rings at the time of the call.</summary>
+    /// <returns>True when there was anything.</returns>
+    public bool DrainOnce()
+    {
+        var any = _drain.Pass();
+        foreach (var process in _drain.TakeFinished())
+        {
+            Ended(process);
+        }
+
+        return any;
+    }
+
+    /// <summary>Notes that a process is gone. What it wrote is still read.</summary>
+    /// <param name="process">The process.</param>
+    /// <param name="ending">How.</param>
+    /// <param name="clockNs">CLOCK_MONOTONIC when that was learned.</param>
+    /// <param name="exitCode">Null when unknown.</param>
+    /// <param name="signal">Null when unknown.</param>
+    /// <returns>False when its end was known already.</returns>
+    public bool NoteEnd(ProcessId process, ProcessEnding ending, ulong clockNs, int? exitCode = null, int? signal = null) =>
+        _drain.NoteEnd(process, new ProcessEnd(ending, RelativeNs(clockNs), exitCode, signal));
+
+    /// <summary>Adds a remark to a process's row.</summary>
+    public void Note(ProcessId process, string text)
+    {
+        if (_drain.Find(process) is { } tracked)
+        {
+            tracked.Note = tracked.Note is null ? text : $"{tracked.Note}; {text}";
+            tracked.Heap.Changed = true;
+        }
+    }
+
+    /// <summary>Adds a look at a process's resident size to the timeline.</summary>
+    public void AddResident(ProcessId process, ulong clockNs, long bytes)
+    {
+        if (_drain.Find(process) is { HasEnded: false } tracked)
+        {
+            var milliseconds = (uint)Math.Min(RelativeNs(clockNs) / 1_000_000, uint.MaxValue);
+            _drain.WidenBuckets(milliseconds);
+            ref var point = ref tracked.Heap.Timeline.At(
+                _shared.Buckets.Of(milliseconds), tracked.Heap.Live.Bytes);
+            point.RssBytes = bytes;
+            point.Dirty = true;
+        }
+    }
+
+    /// <summary>Adds a look at where a process's resident memory is; its time is CLOCK_MONOTONIC here.</summary>
+    public void AddLedger(ProcessId process, Ledger ledger)
+    {
+        ArgumentNullException.ThrowIfNull(ledger);
+        _committer.Batch.Ledgers.Add((process, ledger with { TimeNs = RelativeNs((ulong)ledger.TimeNs) }));
+    }
+
+    /// <summary>Marks this moment: what is alive in each process, and block by block when it was asked for.</summary>
+    /// <param name="name">Null: it has its number only.</param>
+    /// <param name="reason">'asked', 'interval' or 'growth'.</param>
+    /// <returns>The snapshot; null when the name is taken.</returns>
+    public Snapshot? TakeSnapshot(string? name, string reason)
+    {
+        if (name is not null && !_snapshotNames.Add(name))
+        {
+            return null;
+        }
+
+        DrainOnce();
+        var snapshot = new Snapshot(++_snapshots, name, reason, RelativeNs(_shared.ClockNs));
+        var batch = _committer.Batch;
+        batch.Snapshots.Add(snapshot);
+        RefreshModules();
+        foreach (var process in _drain.Processes.Where(process => !process.HasEnded))
+        {
+            if (reason == "asked" && process.Heap.Blocks.Count > MostSnapshotBlocks)
+            {
+                Note(process.Id, $"snapshot {snapshot.Number} lists the first {MostSnapshotBlocks} blocks only");
+            }
+
+            _filler.FillSnapshot(process, snapshot.Number, reason == "asked", MostSnapshotBlocks, batch);
+        }
+
+        return snapshot;
+    }
+
+    /// <summary>Hands what changed to the trace; does nothing while the rows of the last time are still being written.</summary>
+    /// <exception cref="TraceWriteException">The trace could not be written, now or the last time.</exception>
+    public void Commit()
+    {
+        if (_shared.StartNs != 0 && _committer.IsIdle)
+        {
+            Submit(last: false);
+        }
+    }
+
+    /// <summary>Waits until everything that was committed is in the file.</summary>
+    /// <exception cref="TraceWriteException">It could not be written.</exception>
+    public void Flush()
+    {
+        if (_shared.StartNs != 0)
+        {
+            Submit(last: false);
+        }
+
+        _committer.Flush();
+    }
+
+    /// <summary>Tells every target that still lives to stop, reads what is left, writes it, and lets go of the regions.
+    /// Afterwards the writer is the caller's again.</summary>
+    /// <exception cref="TraceWriteException">The trace could not be written.</exception>
+    public void Finish()
+    {
+        if (_isFinished)
+        {
+            return;
+        }
+
+        _isFinished = true;
+        foreach (var region in _drain.Regions)
+        {
+            region.View.Control = Control.Stop;
+        }
+
+        DrainOnce();
+        _drain.Settle();
+        foreach (var process in _drain.TakeFinished())
+        {
+            Ended(process);
+        }
+
+        foreach (var process in _drain.Processes)
+        {
+            process.Heap.PassOverGaps();
+        }
+
+        Submit(last: true);
+        _committer.Flush();
+        _committer.Dispose();
+        _drain.ReleaseRegions();
+    }
+
+    /// <summary>Closes the trace: it says from now on that it is whole.</summary>
+    /// <param name="clockNs">CLOCK_MONOTONIC, the recording's end.</param>
+    /// <exception cref="TraceWriteException">The trace could not be written.</exception>
+    public void Close(ulong clockNs)
+    {
+        Finish();
+        var complete = _drain.LostEvents == 0 && _drain.Processes.Count == 0 && _drain.All.All(BatchFiller.IsComplete);
+        _shared.ClockNs = Math.Max(_shared.ClockNs, clockNs);
+        _writer.Close(RelativeNs(clockNs), complete);
+    }
+
+    /// <summary>Lets go of everything but the writer. Without <see cref="Close"/> the trace ends at the last commit.</summary>
+    public void Dispose()
+    {
+        if (!_isFinished)
+        {
+            _isFinished = true;
+            _committer.Dispose();
+            _drain.ReleaseRegions();
+        }
+
+        _drain.Dispose();
+    }
+
+    private long RelativeNs(ulong clockNs) => _shared.Relative(clockNs);
+
+    private void Begin(ulong startNs, ulong sampleBytes)
+    {
+        _shared.StartNs = Math.Max(1, startNs);
+        _shared.ClockNs = Math.Max(_shared.ClockNs, _shared.StartNs);
+        var ago = (_shared.ClockNs - _shared.StartNs) / 100; // ticks of 100 ns
+        var unixTicks = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks - (long)ago;
+        var meta = _committer.Batch.Meta;
+        meta.Add(("start_unix_ns", unixTicks * 100));
+        meta.Add(("start_monotonic_ns", (long)_shared.StartNs));
+        meta.Add(("exact", sampleBytes == 0 ? 1 : 0));
+        meta.Add(("sample_bytes", (long)Math.Min(sampleBytes, long.MaxValue)));
+        meta.Add(("bucket_ns", _shared.Buckets.BucketNs));
+    }
+
+    // Its share in the trace's peak is settled for as long as no higher peak comes; then it had none.
+    private void Ended(TrackedProcess process)
+    {
+        _endedAtPeak.Add(process);
+        ProcessFinished?.Invoke(BatchFiller.Describe(process));
+    }
+
+    private void RefreshModules()
+    {
+        foreach (var region in _drain.Regions)
+        {
+            region.RefreshModules();
+        }
+    }
+
+    private void Submit(bool last)
+    {
+        foreach (var region in _drain.Regions)
+        {
+            region.DiscoverAll();
+        }
+
+        RefreshModules();
+        var batch = _committer.Batch;
+        batch.Widths.AddRange(_newWidths);
+        _newWidths.Clear();
+        foreach (var process in _drain.Processes)
+        {
+            if (!process.HasEnded)
+            {
+                process.Region.ReadSlot(process);
+            }
+
+            _filler.Fill(process, batch, last);
+        }
+
+        FillPeaksPassed(batch);
+        FillMeta(batch);
+        _filler.FillRegistry(batch);
+        _committer.Submit();
+        _drain.ForgetEnded();
+    }
+
+    private void FillPeaksPassed(TraceBatch batch)
+    {
+        var epoch = _shared.Live.Epoch;
+        batch.PeaksPassed.AddRange(_endedAtPeak.Where(ended => ended.EndEpoch != epoch).Select(ended => ended.Id));
+        _endedAtPeak.RemoveAll(ended => ended.EndEpoch != epoch);
+    }
+
+    private void FillMeta(TraceBatch batch)
+    {
+        var peak = Peak;
+        batch.Meta.Add(("lost_events", _drain.LostEvents));
+        batch.Meta.Add(("peak_bytes", peak.Bytes));
+        batch.Meta.Add(("peak_blocks", peak.Blocks));
+        batch.Meta.Add(("peak_time_ns", peak.TimeNs));
+        batch.Meta.Add(("peak_low_bytes", peak.LowBytes));
+        batch.Meta.Add(("peak_high_bytes", peak.HighBytes));
+    }
+}

@@ -1,0 +1,438 @@
+using NativeHeap.Collect.Heap;
+using NativeHeap.Model;
+using NativeHeap.Wire;
+
+namespace NativeHeap.Collect;
+
+/// <summary>The processes and regions of a recording, and the passes over their rings. For one thread.</summary>
+internal sealed class RecordingDrain : IDrainHost, IDisposable
+{
+    private const int MostGenerations = 64; // of children found at once, each before its parent
+
+    private readonly RecordingShared _shared;
+    private readonly List<TrackedProcess> _active = [];
+    private readonly List<TrackedProcess> _ending = [];
+    private readonly List<TrackedProcess> _finished = [];
+    private readonly List<TrackedRegion> _idle = [];
+    private readonly Dictionary<ProcessId, TrackedProcess> _byId = [];
+    private readonly Dictionary<int, int> _images = [];
+    private long _restBytes; // live in processes that are not active
+    private long _ghostBytes; // most of what ended processes had, for this pass and for the next
+    private long _nextGhostBytes;
+    private int _discovering;
+    private long _strayEvents;
+
+    public RecordingDrain(RecordingShared shared)
+    {
+        _shared = shared;
+    }
+
+    /// <summary>A forked child was found.</summary>
+    public event Action<TrackedProcess>? Found;
+
+    /// <summary>Buckets have become twice as wide.</summary>
+    public event Action? Widened;
+
+    /// <summary>Regions that may have something to read.</summary>
+    public List<TrackedRegion> Regions { get; } = [];
+
+    /// <summary>Processes whose rows may change.</summary>
+    public List<TrackedProcess> Processes { get; } = [];
+
+    /// <summary>Every process there ever was.</summary>
+    public List<TrackedProcess> All { get; } = [];
+
+    /// <summary>Bounds of the peak over all processes.</summary>
+    public PeakInterval Interval { get; } = new();
+
+    /// <summary>Events that must have been and did not come, over all processes.</summary>
+    public long LostEvents => _strayEvents + Regions.Sum(Strays) + All.Sum(process => process.Heap.LostEvents + process.Faults);
+
+    public TrackedProcess? Find(ProcessId id) => _byId.GetValueOrDefault(id);
+
+    /// <summary>Takes a region over; the process of its slot 0 is new.</summary>
+    public TrackedProcess Attach(IRegionMemory memory, ProcessIntroduction introduction)
+    {
+        foreach (var known in Regions)
+        {
+            known.DiscoverAll(); // the pid may be a forked child's that has not allocated
+        }
+
+        var previous = Processes.FindLast(process => process.Pid == introduction.Pid && !process.HasEnded);
+        var origin = introduction.Origin;
+        if (previous is not null)
+        {
+            origin = origin == ProcessOrigin.Spawn ? ProcessOrigin.Exec : origin;
+            var end = new ProcessEnd(ProcessEnding.Exec, _shared.Relative(introduction.StartNs), null, null);
+            NoteEnd(previous.Id, end);
+            Pass(); // the old image's last events, before any of the new one
+        }
+
+        var parent = introduction.ParentPid is { } parentPid
+            ? Processes.FindLast(process => process.Pid == parentPid && !process.HasEnded)
+            : null;
+        memory.View.ClockNs = Math.Max(_shared.ClockNs, memory.View.ClockNs);
+        var region = new TrackedRegion(memory, _shared, this);
+        Regions.Add(region);
+        var process = new TrackedProcess(region, 0, parent, forked: false, _shared)
+        {
+            Id = new ProcessId(All.Count + 1),
+            Pid = introduction.Pid,
+            Image = NextImage(introduction.Pid, previous is not null),
+            ParentPid = introduction.ParentPid,
+            Origin = origin,
+            Command = introduction.Command,
+            Executable = introduction.Executable,
+            StartNs = _shared.Relative(introduction.StartNs),
+        };
+        Add(process);
+        return process;
+    }
+
+    /// <inheritdoc/>
+    public TrackedProcess? Discover(TrackedRegion region, int slot)
+    {
+        // Slot 0 said hello; a child's parent has a slot of its own, and was there first.
+        var record = region.View.ReadSlot(slot);
+        if (slot == 0 || record.Pid is 0 or > int.MaxValue || ParentOf(region, slot, record) is not { } parent)
+        {
+            return null;
+        }
+
+        var process = new TrackedProcess(region, slot, parent, forked: true, _shared)
+        {
+            Id = new ProcessId(All.Count + 1),
+            Pid = (int)record.Pid,
+            Image = NextImage((int)record.Pid, again: false),
+            ParentPid = parent.Pid,
+            Origin = ProcessOrigin.Fork,
+            Command = parent.Command,
+            Executable = parent.Executable,
+            StartNs = _shared.Relative(record.StartNs),
+        };
+        Add(process);
+        Found?.Invoke(process);
+        return process;
+    }
+
+    /// <inheritdoc/>
+    public void Activate(TrackedProcess process)
+    {
+        var heap = process.Heap;
+        if (heap.LastPass == _shared.Pass)
+        {
+            return;
+        }
+
+        heap.LastPass = _shared.Pass;
+        heap.Changed = true;
+        if (!process.IsActive)
+        {
+            process.IsActive = true;
+            _active.Add(process);
+            _restBytes -= SumOf(process);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void WidenBuckets(uint timeMs)
+    {
+        while (_shared.Buckets.Of(timeMs) >= BucketClock.MostBuckets)
+        {
+            WidenBuckets();
+        }
+    }
+
+    /// <summary>Makes buckets twice as wide.</summary>
+    public void WidenBuckets()
+    {
+        _shared.Buckets.Double();
+        foreach (var process in Processes)
+        {
+            process.Heap.HalveBuckets();
+        }
+
+        Widened?.Invoke();
+    }
+
+    /// <summary>Notes how a process ended; what it wrote up to now is read by the next pass.</summary>
+    public bool NoteEnd(ProcessId id, ProcessEnd end)
+    {
+        if (Find(id) is not { End: null } process)
+        {
+            return false;
+        }
+
+        process.End = end;
+        process.Heap.Changed = true;
+        _ending.Add(process);
+        return true;
+    }
+
+    /// <summary>Reads everything that is in the rings now.</summary>
+    /// <returns>True when there was anything.</returns>
+    public bool Pass()
+    {
+        // Only ends that were known before the heads were read: whatever those processes wrote lies before the heads.
+        var ends = _ending.Count;
+        var any = false;
+        _shared.Pass++;
+        for (var i = 0; i < Regions.Count; i++)
+        {
+            any |= RefreshHeads(Regions[i]);
+        }
+
+        for (var i = 0; i < Regions.Count; i++)
+        {
+            foreach (var ring in Regions[i].Rings)
+            {
+                if (ring.Reader.Available != 0)
+                {
+                    ring.Drain();
+                }
+            }
+        }
+
+        for (var i = 0; i < ends; i++)
+        {
+            Finish(_ending[i]);
+        }
+
+        _ending.RemoveRange(0, ends);
+        EndPass();
+        return any;
+    }
+
+    /// <summary>Processes that have finished since the last call.</summary>
+    public List<TrackedProcess> TakeFinished()
+    {
+        var finished = _finished.ToList();
+        _finished.Clear();
+        return finished;
+    }
+
+    /// <summary>Lets the bounds of peaks catch up.</summary>
+    public void Settle()
+    {
+        for (var i = 0; i <= StreamSums.History; i++)
+        {
+            Pass();
+        }
+    }
+
+    /// <summary>Frees the memory of processes whose last rows were handed over, and regions that nobody has any more.</summary>
+    public void ForgetEnded()
+    {
+        foreach (var process in Processes.Where(process => process.HasEnded))
+        {
+            process.Dispose();
+        }
+
+        Processes.RemoveAll(process => process.HasEnded);
+        _idle.AddRange(Regions.Where(region => region.LiveProcesses == 0 && !_idle.Contains(region)));
+        foreach (var region in _idle.Where(region => region.LiveProcesses == 0 && region.TryRelease()).ToList())
+        {
+            _strayEvents += Strays(region);
+            Regions.Remove(region);
+            _idle.Remove(region);
+        }
+
+        _idle.RemoveAll(region => region.LiveProcesses != 0);
+    }
+
+    /// <summary>Unmaps everything; nothing can be read any more.</summary>
+    public void ReleaseRegions()
+    {
+        foreach (var region in Regions)
+        {
+            _strayEvents += Strays(region);
+            region.Release();
+        }
+
+        Regions.Clear();
+    }
+
+    public void Dispose()
+    {
+        foreach (var process in Processes)
+        {
+            process.Dispose();
+        }
+
+        Processes.Clear();
+    }
+
+    private static long Strays(TrackedRegion region) => region.Rings.Sum(ring => ring.Strays);
+
+    private static long SumOf(TrackedProcess process) => process.Heap.Streams.Sum(stream => stream.Sum);
+
+    private static bool RefreshHeads(TrackedRegion region)
+    {
+        var any = false;
+        foreach (var ring in region.Rings)
+        {
+            any |= ring.Reader.Refresh();
+        }
+
+        return any;
+    }
+
+    // The parent's slot may be free again, and even be the child's by now: then it is who had it before.
+    private TrackedProcess? ParentOf(TrackedRegion region, int slot, in SlotRecord child)
+    {
+        var parentSlot = child.ParentSlot;
+        if (parentSlot >= (uint)region.View.Shape.SlotCount || _discovering > MostGenerations)
+        {
+            return region.LastAt(0);
+        }
+
+        var before = region.LastAt((int)parentSlot);
+        _discovering++;
+        var now = parentSlot == (uint)slot ? null : region.ProcessAt(parentSlot);
+        _discovering--;
+        var isElder = now is not null && now.StartNs <= _shared.Relative(child.StartNs);
+        return (isElder ? now : before ?? now) ?? region.LastAt(0);
+    }
+
+    private int NextImage(int pid, bool again)
+    {
+        var image = again ? _images.GetValueOrDefault(pid) + 1 : 0;
+        _images[pid] = image;
+        return image;
+    }
+
+    private void Add(TrackedProcess process)
+    {
+        process.Region.Add(process);
+        Processes.Add(process);
+        All.Add(process);
+        _byId.Add(process.Id, process);
+    }
+
+    // Everything the process wrote has been read.
+    private void Finish(TrackedProcess process)
+    {
+        if (process.Heap.Parked != 0)
+        {
+            Activate(process);
+            process.Heap.PassOverGaps();
+        }
+
+        process.Region.ReadSlot(process);
+        process.Region.RefreshModules();
+        process.Heap.Changed = true;
+        process.Heap.FreezeTraceShare(process.CommittedTraceEpoch);
+        process.EndEpoch = _shared.Live.Epoch;
+        SettleTrace(process);
+        SettleBounds(process);
+        LeaveTrace(process);
+        process.HasEnded = true;
+        _shared.Live.Remove(process.Heap.Live.Blocks, process.Heap.Live.Bytes);
+        process.Region.Retire(process);
+        _finished.Add(process);
+    }
+
+    // The lower bound of the trace's peak lags behind; once the process is out of the sum it could not catch up.
+    private void SettleTrace(TrackedProcess process)
+    {
+        Activate(process);
+        if (_active.Any(active => active.Heap.Parked != 0))
+        {
+            return;
+        }
+
+        // What others do after the last pass is not known; the process itself does nothing any more.
+        var isAlone = Processes.All(other => other == process || other.HasEnded);
+        var last = isAlone ? _shared.Pass : _shared.Pass - 1;
+        foreach (var active in _active)
+        {
+            PeakInterval.Advance(active.Heap.Streams, isAlone ? last + 1 : _shared.Pass);
+        }
+
+        for (var settled = _shared.Pass - PeakInterval.Lag; settled <= last; settled++)
+        {
+            Interval.TakeLow(Low(settled));
+        }
+    }
+
+    // The process's own bounds need no more passes to settle: nothing comes any more.
+    private void SettleBounds(TrackedProcess process)
+    {
+        var heap = process.Heap;
+        process.LastHigh = PeakInterval.HighOf(heap.Streams, _shared.Pass);
+        heap.Interval.TakeHigh(process.LastHigh);
+        PeakInterval.Advance(heap.Streams, _shared.Pass + 1);
+        for (var settled = _shared.Pass - PeakInterval.Lag; settled <= _shared.Pass; settled++)
+        {
+            heap.Interval.TakeLow(PeakInterval.LowOf(heap.Streams, settled).Total);
+        }
+    }
+
+    // Its bytes count in the trace's upper bound until its end was known: in this pass and the beginning of the next.
+    private void LeaveTrace(TrackedProcess process)
+    {
+        process.IsActive = false;
+        _active.Remove(process);
+        _ghostBytes += process.LastHigh;
+        _nextGhostBytes += process.LastHigh;
+    }
+
+    private long Low(long settled)
+    {
+        var floor = _restBytes;
+        long rise = 0;
+        foreach (var process in _active)
+        {
+            var low = PeakInterval.LowOf(process.Heap.Streams, settled);
+            floor += low.Floor;
+            rise = Math.Max(rise, low.Rise);
+        }
+
+        return floor + rise;
+    }
+
+    private void EndPass()
+    {
+        var pass = _shared.Pass;
+        var high = _restBytes + _ghostBytes;
+        var certain = true;
+        foreach (var process in _active)
+        {
+            var heap = process.Heap;
+            PeakInterval.Advance(heap.Streams, pass);
+            var own = PeakInterval.HighOf(heap.Streams, pass);
+            heap.Interval.TakeHigh(own);
+            if (heap.Parked == 0)
+            {
+                heap.Interval.TakeLow(PeakInterval.LowOf(heap.Streams, pass - PeakInterval.Lag).Total);
+            }
+
+            heap.Changed = true;
+            certain &= heap.Parked == 0;
+            high += own;
+        }
+
+        Interval.TakeHigh(high);
+        if (certain)
+        {
+            Interval.TakeLow(Low(pass - PeakInterval.Lag));
+        }
+
+        (_ghostBytes, _nextGhostBytes) = (_nextGhostBytes, 0);
+        RestQuiet(pass);
+    }
+
+    private void RestQuiet(long pass)
+    {
+        for (var i = _active.Count - 1; i >= 0; i--)
+        {
+            var process = _active[i];
+            if (pass - process.Heap.LastPass > StreamSums.History && process.Heap.Parked == 0)
+            {
+                _restBytes += SumOf(process);
+                process.IsActive = false;
+                _active.RemoveAt(i);
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+using NativeHeap.Collect.Heap;
+using NativeHeap.Wire;
+
+namespace NativeHeap.Collect;
+
+/// <summary>
+/// Turns the records of one ring into operations on heaps. Whose they are and when they were are properties of the
+/// stream, said by its own records, so a ring may pass from one thread to the next unread. For one thread.
+/// </summary>
+internal sealed unsafe class RingFeed
+{
+    private const ulong PeekBytes = 192; // some ten events ahead
+
+    private readonly TrackedRegion _region;
+    private readonly RecordingShared _shared;
+    private readonly IDrainHost _host;
+    private readonly int _index;
+    private TrackedProcess? _process;
+    private ushort _thread;
+    private uint _timeMs;
+    private int _stream;
+
+    public RingFeed(TrackedRegion region, int index, RecordingShared shared, IDrainHost host)
+    {
+        _region = region;
+        _index = index;
+        _shared = shared;
+        _host = host;
+        Reader = region.View.Ring(index);
+    }
+
+    public RingReader Reader { get; }
+
+    /// <summary>Records that belonged to no process.</summary>
+    public long Strays { get; private set; }
+
+    /// <summary>Reads everything up to the last refresh.</summary>
+    public void Drain()
+    {
+        if (_process is not null)
+        {
+            _host.Activate(_process);
+        }
+
+        var publishAt = Reader.Position + (Reader.Capacity / 4);
+        while (Reader.TryNext(out var record, out var word))
+        {
+            Take(record, word);
+            if (Reader.Position >= publishAt)
+            {
+                Reader.Publish();
+                publishAt = Reader.Position + (Reader.Capacity / 4);
+            }
+        }
+
+        Reader.Publish();
+        if (Reader.Fault != RingFault.None && _process is not null)
+        {
+            _process.Faults++;
+            _process.Note ??= "an unreadable record ended the reading of a ring";
+            _process = null;
+        }
+    }
+
+    /// <summary>The process has ended.</summary>
+    public void Forget(TrackedProcess process)
+    {
+        if (_process == process)
+        {
+            _process = null;
+        }
+    }
+
+    private void Take(byte* record, ulong word)
+    {
+        switch ((EventKind)(word >> (int)WireConstants.KindShift))
+        {
+            case EventKind.Alloc:
+                TakeAlloc((AllocEvent*)record, word & WireConstants.AddressMask);
+                break;
+            case EventKind.Release:
+                TakeRelease((ReleaseEvent*)record, word & WireConstants.AddressMask);
+                break;
+            case EventKind.Resize:
+                TakeResize((ResizeEvent*)record, word & WireConstants.AddressMask);
+                break;
+            case EventKind.Time:
+                TakeTime(word & WireConstants.AddressMask);
+                break;
+            case EventKind.Thread:
+                TakeThread((ThreadEvent*)record);
+                break;
+            case EventKind.ForkCut:
+                break; // totals need none; a leak check of a forked child will
+        }
+    }
+
+    private void TakeAlloc(AllocEvent* record, ulong address)
+    {
+        if (_process is null || address == 0)
+        {
+            Strays++;
+            return;
+        }
+
+        Warm();
+        Birth(_process.Heap, address, record->Size, record->Node, record->Order);
+    }
+
+    private void TakeRelease(ReleaseEvent* record, ulong address)
+    {
+        if (_process is null || address == 0)
+        {
+            Strays++;
+            return;
+        }
+
+        Warm();
+        Death(_process.Heap, address, record->Order);
+    }
+
+    private void TakeResize(ResizeEvent* record, ulong address)
+    {
+        var result = (ResizeResult)record->Result;
+        var old = record->OldAddress & WireConstants.AddressMask;
+        var size = record->Size;
+        var node = record->Node;
+        var order = record->Order;
+        var oldOrder = record->OldOrder;
+        if (_process is null || old == 0 || (address == 0 && result == ResizeResult.Moved))
+        {
+            Strays++;
+            return;
+        }
+
+        var heap = _process.Heap;
+        if (result == ResizeResult.Failed)
+        {
+            var nothing = Operation(OperationKind.Nothing, old, oldOrder);
+            heap.Submit(nothing);
+            return;
+        }
+
+        Death(heap, old, oldOrder);
+        if (result == ResizeResult.Moved)
+        {
+            Birth(heap, address, size, node, order);
+        }
+    }
+
+    private void Birth(ProcessHeap heap, ulong address, ulong bytes, uint node, uint order)
+    {
+        bytes = Math.Min(bytes, LiveBlock.MaxBytes);
+        heap.Threads[_thread].LastBirth = address;
+        heap.Streams[_stream].Add((long)bytes, _shared.Pass);
+        var operation = Operation(OperationKind.Birth, address, order);
+        operation.Bytes = bytes;
+        operation.Node = node;
+        heap.Submit(operation);
+    }
+
+    private void Death(ProcessHeap heap, ulong address, uint order)
+    {
+        ref var last = ref heap.Threads[_thread].LastBirth;
+        var operation = Operation(OperationKind.Death, address, order);
+        operation.Temporary = last == address;
+        if (operation.Temporary)
+        {
+            last = 0;
+        }
+
+        heap.Submit(operation);
+    }
+
+    private HeapOperation Operation(OperationKind kind, ulong address, uint order) => new()
+    {
+        Kind = kind,
+        Address = address,
+        Order = order,
+        Pass = _shared.Pass,
+        Thread = _thread,
+        TimeMs = _timeMs,
+        Stream = _stream,
+    };
+
+    // Starts to load the live table's place of an address that comes soon. What is peeked at may be the middle of a
+    // record; then the wrong place is loaded and nothing else happens.
+    private void Warm()
+    {
+        var ahead = Reader.Peek(PeekBytes);
+        if (ahead != null)
+        {
+            _process!.Heap.Blocks.Prefetch(*(ulong*)ahead & WireConstants.AddressMask);
+        }
+    }
+
+    private void TakeTime(ulong clockNs)
+    {
+        var milliseconds = (uint)Math.Min((ulong)_shared.Relative(clockNs) / 1_000_000, uint.MaxValue);
+        _timeMs = Math.Max(_timeMs, milliseconds);
+        if (_shared.Buckets.Of(_timeMs) >= BucketClock.MostBuckets)
+        {
+            _host.WidenBuckets(_timeMs);
+        }
+    }
+
+    private void TakeThread(ThreadEvent* record)
+    {
+        var slot = record->Slot;
+        var tid = record->Tid;
+        _process = _region.ProcessAt(slot);
+        if (_process is null || _process.HasEnded)
+        {
+            _process = null;
+            Strays++;
+            return;
+        }
+
+        _host.Activate(_process);
+        _thread = (ushort)_process.Heap.Threads.IndexOf(tid, _timeMs);
+        _stream = _process.StreamOf(_index, _shared.Pass);
+    }
+}

@@ -1,0 +1,56 @@
+using NativeHeap.Model;
+
+namespace NativeHeap.Collect.Stacks;
+
+/// <summary>
+/// The trace's binaries, places in code and stacks, each once however many processes have it. Ids are dense from 1 in
+/// the order of first use, so whatever was added after a count is new. For one thread.
+/// </summary>
+internal sealed class StackRegistry
+{
+    private readonly Dictionary<Binary, int> _moduleIds = [];
+    private readonly Dictionary<(int Module, ulong Offset, FrameKind Kind), int> _locationIds = [];
+    private readonly Dictionary<(int Parent, int Location), int> _stackIds = [];
+    private readonly List<int> _depths = [];
+
+    /// <summary>Binaries; the first has id 1.</summary>
+    public List<Binary> Modules { get; } = [];
+
+    /// <summary>Places in code; module 0: none.</summary>
+    public List<(int Module, ulong Offset, FrameKind Kind)> Locations { get; } = [];
+
+    /// <summary>Nodes of the merged tree; parent 0 is the root.</summary>
+    public List<(int Parent, int Location)> Stacks { get; } = [];
+
+    public int ModuleId(Binary binary) => Id(_moduleIds, Modules, binary);
+
+    public int LocationId(int module, ulong offset, FrameKind kind) =>
+        Id(_locationIds, Locations, (module, offset, kind));
+
+    public int StackId(int parent, int location)
+    {
+        var id = Id(_stackIds, Stacks, (parent, location));
+        if (id > _depths.Count)
+        {
+            _depths.Add(Depth(parent) + 1);
+        }
+
+        return id;
+    }
+
+    /// <summary>Nodes from the root to a stack, itself included.</summary>
+    public int Depth(int stack) => stack == 0 ? 0 : _depths[stack - 1];
+
+    private static int Id<T>(Dictionary<T, int> ids, List<T> items, T item)
+        where T : notnull
+    {
+        if (!ids.TryGetValue(item, out var id))
+        {
+            items.Add(item);
+            id = items.Count;
+            ids.Add(item, id);
+        }
+
+        return id;
+    }
+}

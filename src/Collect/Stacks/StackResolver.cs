@@ -1,0 +1,191 @@
+using NativeHeap.Model;
+using NativeHeap.Wire;
+
+namespace NativeHeap.Collect.Stacks;
+
+/// <summary>
+/// Leaf of a region's calling-context tree → stack of the trace, for one process: a node is addresses, and what they
+/// mean depends on whose they are. Nodes that come to the same places become one stack. For one thread.
+/// </summary>
+internal sealed class StackResolver
+{
+    private const uint FirstGeneration = (uint)Marker.Generation;
+    private const int MostDepth = (int)WireConstants.MaxFrames + 16;
+    private const long MappingsAgeMs = 2000;
+
+    private readonly TrackedProcess _process;
+    private readonly RegionView _region;
+    private readonly StackRegistry _registry;
+    private readonly IMappingSource? _mappings;
+    private readonly Dictionary<uint, (int Stack, uint Generation)> _known = [];
+    private readonly List<(uint Node, ulong Pc)> _path = [];
+    private long _mappingsReadMs = -MappingsAgeMs;
+    private IReadOnlyList<LoadedModule> _mapped = [];
+
+    public StackResolver(TrackedProcess process, RegionView region, StackRegistry registry, IMappingSource? mappings)
+    {
+        _process = process;
+        _region = region;
+        _registry = registry;
+        _mappings = mappings;
+    }
+
+    /// <summary>Resolves a leaf.</summary>
+    /// <param name="leaf">Any number.</param>
+    /// <param name="mayWait">True: a place that no module covers yet is no answer, ask again later.</param>
+    /// <returns>The stack's id, or 0: ask again.</returns>
+    public int Resolve(uint leaf, bool mayWait)
+    {
+        var (stack, generation) = Climb(leaf);
+        for (var i = _path.Count - 1; i >= 0; i--)
+        {
+            var (node, pc) = _path[i];
+            if (pc is >= FirstGeneration and < WireConstants.FirstCodeAddress)
+            {
+                generation = (uint)pc - FirstGeneration + 1;
+            }
+            else if (_registry.Depth(stack) < MostDepth)
+            {
+                var location = Locate(pc, generation, mayWait);
+                if (location == 0)
+                {
+                    return 0;
+                }
+
+                stack = _registry.StackId(stack, location);
+            }
+
+            _known[node] = (stack, generation);
+        }
+
+        // A leaf that is no node, or a marker alone: at least say that the frames are missing.
+        return stack != 0 ? stack : _registry.StackId(0, MarkerLocation(Marker.TreeFull));
+    }
+
+    /// <summary>Frees what was kept to be quicker.</summary>
+    public void Forget()
+    {
+        _known.Clear();
+        _known.TrimExcess();
+        _path.Clear();
+    }
+
+    // Fills the path from the leaf up to the first node that is known, or the root.
+    private (int Stack, uint Generation) Climb(uint leaf)
+    {
+        _path.Clear();
+        var node = leaf;
+        while (node != 0)
+        {
+            if (_known.TryGetValue(node, out var known))
+            {
+                return known;
+            }
+
+            if (_path.Count >= MostDepth)
+            {
+                return (_registry.StackId(0, MarkerLocation(Marker.DepthLimit)), 0);
+            }
+
+            if (!_region.TryReadNode(node, out var pc, out var parent))
+            {
+                return (_registry.StackId(0, MarkerLocation(Marker.TreeFull)), 0);
+            }
+
+            _path.Add((node, pc));
+            node = parent;
+        }
+
+        return (0, 0);
+    }
+
+    private int Locate(ulong pc, uint generation, bool mayWait)
+    {
+        if (pc < WireConstants.FirstCodeAddress)
+        {
+            var marker = (Marker)pc;
+            return marker is >= Marker.EntryMalloc and <= Marker.EntryPvalloc
+                ? _registry.LocationId(0, pc, FrameKind.Entry)
+                : MarkerLocation(Enum.IsDefined(marker) ? marker : Marker.Lost);
+        }
+
+        var module = FindModule(pc - 1, generation);
+        if (module is null)
+        {
+            if (mayWait && _process.Region.Modules.Unfilled > 0)
+            {
+                return 0;
+            }
+
+            module = FindMapped(pc - 1);
+        }
+
+        return module is null
+            ? _registry.LocationId(0, pc, FrameKind.Native)
+            : _registry.LocationId(module.Module, pc - module.Bias, FrameKind.Native);
+    }
+
+    private int MarkerLocation(Marker marker) => _registry.LocationId(0, (ulong)marker, FrameKind.Marker);
+
+    // The rule of records.def: own records, then the ancestors'; the largest generation, of equal ones the latest.
+    private LoadedModule? FindModule(ulong address, uint generation)
+    {
+        for (var process = _process; process is not null && process.Region == _process.Region; process = process.Parent)
+        {
+            LoadedModule? best = null;
+            foreach (var module in process.Modules)
+            {
+                if (address >= module.Start && address < module.End && module.Generation <= generation
+                    && (best is null || module.Generation >= best.Generation))
+                {
+                    best = module;
+                }
+            }
+
+            if (best is not null)
+            {
+                return best;
+            }
+        }
+
+        return null;
+    }
+
+    // Looks into the process itself, at most every other second: code that belongs to no file stays unknown for good.
+    private LoadedModule? FindMapped(ulong address)
+    {
+        if (_mappings is null || _process.HasEnded)
+        {
+            return Find(address);
+        }
+
+        if (Find(address) is not { } module)
+        {
+            var now = Environment.TickCount64;
+            if (now - _mappingsReadMs < MappingsAgeMs)
+            {
+                return null;
+            }
+
+            _mappingsReadMs = now;
+            _mapped = [.. (_mappings.Read(_process.Pid) ?? []).Select(Take)];
+            return Find(address);
+        }
+
+        return module;
+    }
+
+    private LoadedModule? Find(ulong address) =>
+        _mapped.FirstOrDefault(module => address >= module.Start && address < module.End);
+
+    private LoadedModule Take(MappedModule module) => new()
+    {
+        Row = 0,
+        Module = _registry.ModuleId(new Binary(module.Path, module.BuildId)),
+        Start = module.Start,
+        End = module.End,
+        Bias = module.Bias,
+        Generation = 0,
+        LoadNs = 0,
+    };
+}

@@ -1,0 +1,127 @@
+using NativeHeap.Model;
+using NativeHeap.Trace;
+
+namespace NativeHeap.Collect;
+
+/// <summary>The rows of one commit. Filled on the drain's thread, written on another, then filled again.</summary>
+internal sealed class TraceBatch
+{
+    public List<long> Widths { get; } = [];
+
+    public List<(string Key, long Value)> Meta { get; } = [];
+
+    public List<(string Key, string Value)> MetaTexts { get; } = [];
+
+    public List<ProcessInfo> Processes { get; } = [];
+
+    public List<ThreadRow> Threads { get; } = [];
+
+    public List<(int Id, Binary Binary)> Modules { get; } = [];
+
+    public List<MappingRow> Mappings { get; } = [];
+
+    public List<(int Id, int Module, ulong Offset, FrameKind Kind)> Locations { get; } = [];
+
+    public List<(int Id, int Parent, int Location)> Stacks { get; } = [];
+
+    public List<StackTotalRow> StackTotals { get; } = [];
+
+    public List<ProcessId> PeaksPassed { get; } = [];
+
+    public List<CohortRow> Cohorts { get; } = [];
+
+    public List<HistogramRow> Sizes { get; } = [];
+
+    public List<HistogramRow> Lifetimes { get; } = [];
+
+    public List<TimelineRow> Timeline { get; } = [];
+
+    public List<(ProcessId Process, Ledger Ledger)> Ledgers { get; } = [];
+
+    public List<Snapshot> Snapshots { get; } = [];
+
+    public List<(int Snapshot, SnapshotRow Row)> SnapshotTotals { get; } = [];
+
+    public List<(int Snapshot, BlockRow Row)> Blocks { get; } = [];
+
+    /// <summary>Writes everything in one transaction and empties the batch.</summary>
+    /// <exception cref="TraceWriteException">The trace cannot be written.</exception>
+    public void Write(TraceWriter writer)
+    {
+        // Rows in the order of their keys cost a fraction of what they cost in any other.
+        StackTotals.Sort((a, b) => (a.Process.Value, a.Stack.Value).CompareTo((b.Process.Value, b.Stack.Value)));
+        Cohorts.Sort((a, b) => (a.Process.Value, a.Stack.Value, a.Birth, a.Death)
+            .CompareTo((b.Process.Value, b.Stack.Value, b.Birth, b.Death)));
+        writer.Begin();
+        WriteWhole(writer);
+        WriteCounts(writer);
+        WriteSnapshots(writer);
+        writer.Commit();
+        Clear();
+    }
+
+    private static void Each<T>(List<T> rows, Action<T> write)
+    {
+        foreach (var row in rows)
+        {
+            write(row);
+        }
+    }
+
+    private void WriteWhole(TraceWriter writer)
+    {
+        Each(Widths, writer.WidenBuckets); // before any row that counts in the new width
+        Each(Meta, item => writer.SetMeta(item.Key, item.Value));
+        Each(MetaTexts, item => writer.SetMeta(item.Key, item.Value));
+        Each(Processes, writer.Put);
+        Each(Threads, row => writer.Put(row));
+        Each(Modules, item => writer.AddModule(item.Id, item.Binary));
+        Each(Mappings, row => writer.Put(row));
+        Each(Locations, item => writer.AddLocation(
+            new LocationId(item.Id), item.Module == 0 ? null : item.Module, item.Offset, item.Kind));
+        Each(Stacks, item => writer.AddStack(
+            new StackId(item.Id), new StackId(item.Parent), new LocationId(item.Location)));
+    }
+
+    private void WriteCounts(TraceWriter writer)
+    {
+        Each(StackTotals, row => writer.Put(row));
+        Each(PeaksPassed, writer.ForgetPeak);
+        Each(Cohorts, row => writer.Add(row));
+        Each(Sizes, row => writer.Add(row, HistogramKind.Size));
+        Each(Lifetimes, row => writer.Add(row, HistogramKind.Lifetime));
+        Each(Timeline, row => writer.Put(row));
+        Each(Ledgers, item => writer.Put(item.Process, item.Ledger));
+    }
+
+    private void WriteSnapshots(TraceWriter writer)
+    {
+        Each(Snapshots, writer.AddSnapshot);
+        Each(SnapshotTotals, item => writer.AddSnapshotTotal(item.Snapshot, item.Row));
+        Each(Blocks, item => writer.AddBlock(item.Snapshot, item.Row));
+    }
+
+    private void Clear()
+    {
+        Widths.Clear();
+        Meta.Clear();
+        MetaTexts.Clear();
+        Processes.Clear();
+        Threads.Clear();
+        Modules.Clear();
+        Mappings.Clear();
+        Locations.Clear();
+        Stacks.Clear();
+        StackTotals.Clear();
+        PeaksPassed.Clear();
+        Cohorts.Clear();
+        Sizes.Clear();
+        Lifetimes.Clear();
+        Timeline.Clear();
+        Ledgers.Clear();
+        Snapshots.Clear();
+        SnapshotTotals.Clear();
+        Blocks.Clear();
+        Blocks.TrimExcess();
+    }
+}

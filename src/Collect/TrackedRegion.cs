@@ -1,0 +1,131 @@
+using NativeHeap.Collect.Stacks;
+using NativeHeap.Wire;
+
+namespace NativeHeap.Collect;
+
+/// <summary>One region: its rings' readers and the processes of the fork tree that shares it. For one thread.</summary>
+internal sealed class TrackedRegion
+{
+    private readonly TrackedProcess?[] _processes;
+    private readonly IDrainHost _host;
+    private readonly IRegionMemory _memory;
+    private readonly RecordingShared _shared;
+
+    /// <summary>A region of which nothing has been read.</summary>
+    /// <param name="memory">Owned.</param>
+    /// <param name="shared">The recording's.</param>
+    /// <param name="host">The recording.</param>
+    public TrackedRegion(IRegionMemory memory, RecordingShared shared, IDrainHost host)
+    {
+        _memory = memory;
+        _shared = shared;
+        _host = host;
+        View = memory.View;
+        _processes = new TrackedProcess?[View.Shape.SlotCount];
+        Modules = new ModuleTable(View, shared.Registry);
+        Rings = new RingFeed[View.Shape.RingCount];
+        for (var i = 0; i < Rings.Length; i++)
+        {
+            Rings[i] = new RingFeed(this, i, shared, host);
+        }
+    }
+
+    public RegionView View { get; }
+
+    public ModuleTable Modules { get; }
+
+    public RingFeed[] Rings { get; }
+
+    /// <summary>Processes that have not ended.</summary>
+    public int LiveProcesses { get; private set; }
+
+    /// <summary>The process of a slot; null when there is none, or the number is none.</summary>
+    public TrackedProcess? ProcessAt(uint slot)
+    {
+        if (slot >= (uint)_processes.Length)
+        {
+            return null;
+        }
+
+        var process = _processes[slot];
+        return process is { HasEnded: false } ? process
+            : View.SlotState((int)slot) == SlotState.Live ? _host.Discover(this, (int)slot) : null;
+    }
+
+    /// <summary>Who had a slot last, if anybody ever had.</summary>
+    public TrackedProcess? LastAt(int slot) => _processes[slot];
+
+    /// <summary>Takes a process in.</summary>
+    public void Add(TrackedProcess process)
+    {
+        _processes[process.Slot] = process;
+        LiveProcesses++;
+    }
+
+    /// <summary>Reads what the shim has said about modules since the last time.</summary>
+    public void RefreshModules() => Modules.Refresh(ProcessAt, _shared);
+
+    /// <summary>Finds children that have a slot and have not written anything.</summary>
+    public void DiscoverAll()
+    {
+        for (var slot = 0; slot < _processes.Length; slot++)
+        {
+            ProcessAt((uint)slot);
+        }
+    }
+
+    /// <summary>Copies what the shim counted in a process's slot.</summary>
+    public void ReadSlot(TrackedProcess process)
+    {
+        var slot = View.ReadSlot(process.Slot);
+        if (slot.MissedCalls != process.MissedCalls)
+        {
+            process.MissedCalls = Math.Min(slot.MissedCalls, long.MaxValue / 4);
+            process.Heap.Changed = true;
+        }
+
+        process.WasOff = slot.OffReason != (uint)OffReason.None;
+    }
+
+    /// <summary>Gives the rings and the slot of an ended process back. Everything it wrote has been read.</summary>
+    public void Retire(TrackedProcess process)
+    {
+        LiveProcesses--;
+        var own = View.Shape.RingCount - View.Shape.SharedRingCount;
+        for (var i = 0; i < own; i++)
+        {
+            var reader = Rings[i].Reader;
+            var owner = reader.OwnerTid;
+            if (owner != 0 && reader.OwnerSlot == (uint)process.Slot)
+            {
+                reader.Reclaim(owner, (uint)process.Slot);
+            }
+        }
+
+        foreach (var ring in Rings)
+        {
+            ring.Forget(process);
+        }
+
+        if (process.Slot != 0)
+        {
+            View.FreeSlot(process.Slot);
+        }
+    }
+
+    /// <summary>Unmaps the region when nobody else has it any more.</summary>
+    /// <returns>True when it is gone.</returns>
+    public bool TryRelease()
+    {
+        if (_memory.IsMappedByOthers())
+        {
+            return false;
+        }
+
+        _memory.Dispose();
+        return true;
+    }
+
+    /// <summary>Unmaps the region.</summary>
+    public void Release() => _memory.Dispose();
+}

@@ -1,0 +1,281 @@
+using System.Diagnostics.CodeAnalysis;
+using NativeHeap.Model;
+
+namespace NativeHeap.Trace;
+
+// The rows. Whoever writes them keeps to the order that readers rely on: ids dense from 1, parents before children.
+public sealed partial class TraceWriter
+{
+    private readonly Dictionary<string, int> _strings = new(StringComparer.Ordinal);
+
+    private WriteStatement _metaText;
+    private WriteStatement _metaNumber;
+    private WriteStatement _process;
+    private WriteStatement _thread;
+    private WriteStatement _module;
+    private WriteStatement _mapping;
+    private WriteStatement _location;
+    private WriteStatement _stack;
+    private WriteStatement _stackTotal;
+    private WriteStatement _peakPassed;
+    private WriteStatement _cohort;
+    private WriteStatement _histogram;
+    private WriteStatement _timeline;
+    private WriteStatement _ledger;
+    private WriteStatement _snapshot;
+    private WriteStatement _snapshotTotal;
+    private WriteStatement _block;
+    private WriteStatement _string;
+    private WriteStatement _frame;
+
+    /// <summary>Writes a process's row, or writes it anew.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void Put(ProcessInfo process)
+    {
+        ArgumentNullException.ThrowIfNull(process);
+        var totals = process.Totals;
+        Run(_process
+            .Bind(1, process.Id.Value).Bind(2, process.Pid).Bind(3, process.Image)
+            .Bind(4, process.ParentId?.Value).Bind(5, process.ParentPid)
+            .Bind(6, Word(process.Origin)).Bind(7, process.Command).Bind(8, process.Executable)
+            .Bind(9, process.StartNs).Bind(10, process.EndNs)
+            .Bind(11, process.Ending is { } ending ? Word(ending) : null)
+            .Bind(12, process.ExitCode).Bind(13, process.Signal)
+            .Bind(14, process.Complete ? 1 : 0).Bind(15, totals.MissedCalls)
+            .Bind(16, totals.Allocations).Bind(17, totals.Frees)
+            .Bind(18, totals.AllocatedBytes).Bind(19, totals.FreedBytes)
+            .Bind(20, totals.LiveBlocks).Bind(21, totals.LiveBytes)
+            .Bind(22, totals.Peak.Bytes).Bind(23, totals.Peak.Blocks).Bind(24, totals.Peak.TimeNs)
+            .Bind(25, totals.Peak.LowBytes).Bind(26, totals.Peak.HighBytes)
+            .Bind(27, totals.TemporaryAllocations).Bind(28, totals.InheritedFrees).Bind(29, totals.ForeignFrees)
+            .Bind(30, process.Note));
+    }
+
+    /// <summary>Writes a thread's row, or writes it anew.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void Put(in ThreadRow row) => Run(_thread
+        .Bind(1, row.Id).Bind(2, row.Process.Value).Bind(3, row.Tid).Bind(4, row.Name)
+        .Bind(5, row.StartNs).Bind(6, row.Allocations).Bind(7, row.AllocatedBytes));
+
+    /// <summary>Adds a binary.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void AddModule(int id, Binary binary)
+    {
+        ArgumentNullException.ThrowIfNull(binary);
+        Run(_module.Bind(1, id).Bind(2, binary.Path).Bind(3, binary.BuildId));
+    }
+
+    /// <summary>Writes where a process has a module, or writes it anew.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void Put(in MappingRow row) => Run(_mapping
+        .Bind(1, row.Id).Bind(2, row.Process.Value).Bind(3, row.Module)
+        .Bind(4, (long)row.Start).Bind(5, (long)row.End).Bind(6, (long)row.Bias)
+        .Bind(7, row.LoadNs).Bind(8, row.UnloadNs));
+
+    /// <summary>Adds a place in code.</summary>
+    /// <param name="id">The next one.</param>
+    /// <param name="module">Its module, null when it lies in none.</param>
+    /// <param name="offset">See the schema.</param>
+    /// <param name="kind">What it is.</param>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void AddLocation(LocationId id, int? module, ulong offset, FrameKind kind) => Run(_location
+        .Bind(1, id.Value).Bind(2, module).Bind(3, (long)offset).Bind(4, kind.Name()));
+
+    /// <summary>Adds a node of the calling-context tree.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void AddStack(StackId id, StackId parent, LocationId location) =>
+        Run(_stack.Bind(1, id.Value).Bind(2, parent.Value).Bind(3, location.Value));
+
+    /// <summary>Writes what a stack cost in a process, or writes it anew.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void Put(in StackTotalRow row) => Run(_stackTotal
+        .Bind(1, row.Process.Value).Bind(2, row.Stack.Value)
+        .Bind(3, row.Allocations).Bind(4, row.AllocatedBytes)
+        .Bind(5, row.Frees).Bind(6, row.FreedBytes)
+        .Bind(7, row.Temporary).Bind(8, row.TemporaryBytes)
+        .Bind(9, row.PeakBlocks).Bind(10, row.PeakBytes)
+        .Bind(11, row.ProcessPeakBlocks).Bind(12, row.ProcessPeakBytes));
+
+    /// <summary>The trace has a new peak, at which an ended process had nothing.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void ForgetPeak(ProcessId process) => Run(_peakPassed.Bind(1, process.Value));
+
+    /// <summary>Adds blocks to a cohort, or takes them out by negative numbers.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void Add(in CohortRow row) => Run(_cohort
+        .Bind(1, row.Process.Value).Bind(2, row.Stack.Value).Bind(3, row.Birth).Bind(4, row.Death)
+        .Bind(5, row.Blocks).Bind(6, row.Bytes));
+
+    /// <summary>Adds blocks to a bucket of a histogram.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void Add(in HistogramRow row, HistogramKind kind) => Run(_histogram
+        .Bind(1, row.Process.Value).Bind(2, row.Stack.Value)
+        .Bind(3, kind == HistogramKind.Size ? "size" : "lifetime")
+        .Bind(4, row.Bucket).Bind(5, row.Blocks).Bind(6, row.Bytes));
+
+    /// <summary>Writes a process's state at a bucket's end, or writes it anew; the bucket's peak never falls, and a
+    /// resident size stays when the new row has none.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void Put(in TimelineRow row) => Run(_timeline
+        .Bind(1, row.Process.Value).Bind(2, row.TimeNs).Bind(3, row.LiveBlocks).Bind(4, row.LiveBytes)
+        .Bind(5, row.LivePeakBytes).Bind(6, row.Allocations).Bind(7, row.AllocatedBytes).Bind(8, row.RssBytes));
+
+    /// <summary>Writes where a process's resident memory was at one moment.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void Put(ProcessId process, Ledger ledger)
+    {
+        ArgumentNullException.ThrowIfNull(ledger);
+        PutLedger(process, ledger.TimeNs, "rss", ledger.RssBytes);
+        PutLedger(process, ledger.TimeNs, "unexplained", ledger.UnexplainedBytes);
+        foreach (var part in ledger.Parts)
+        {
+            PutLedger(process, ledger.TimeNs, part.Name, part.Bytes);
+        }
+    }
+
+    /// <summary>Adds a snapshot.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void AddSnapshot(Snapshot snapshot)
+    {
+        ArgumentNullException.ThrowIfNull(snapshot);
+        Run(_snapshot.Bind(1, snapshot.Number).Bind(2, snapshot.Name).Bind(3, snapshot.Reason).Bind(4, snapshot.TimeNs));
+    }
+
+    /// <summary>Adds what a stack had alive at a snapshot.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void AddSnapshotTotal(int snapshot, in SnapshotRow row) => Run(_snapshotTotal
+        .Bind(1, snapshot).Bind(2, row.Process.Value).Bind(3, row.Stack.Value).Bind(4, row.Blocks).Bind(5, row.Bytes));
+
+    /// <summary>Adds a block that is alive at a snapshot.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void AddBlock(int snapshot, in BlockRow row) => Run(_block
+        .Bind(1, snapshot).Bind(2, row.Process.Value).Bind(3, (long)row.Address).Bind(4, row.Bytes)
+        .Bind(5, row.Stack.Value).Bind(6, row.Thread).Bind(7, row.BirthNs));
+
+    /// <summary>Adds what a place in code resolved to.</summary>
+    /// <param name="location">The place; it has no frames yet.</param>
+    /// <param name="frames">The innermost inlined function first.</param>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void WriteFrames(LocationId location, IReadOnlyList<ResolvedFrame> frames)
+    {
+        ArgumentNullException.ThrowIfNull(frames);
+        for (var i = 0; i < frames.Count; i++)
+        {
+            var frame = frames[i];
+            var function = Intern(frame.Function);
+            var file = Intern(frame.File);
+            Run(_frame.Bind(1, location.Value).Bind(2, i).Bind(3, function).Bind(4, file)
+                .Bind(5, frame.Line).Bind(6, frame.Inlined ? 1 : 0));
+        }
+    }
+
+    /// <summary>Makes buckets twice as wide: rows of two become one.</summary>
+    /// <param name="bucketNs">The new width.</param>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void WidenBuckets(long bucketNs)
+    {
+        Guard(() => Execute(_database, Widening.Sql(bucketNs)));
+        SetMeta("bucket_ns", bucketNs);
+    }
+
+    private static string Word(ProcessOrigin origin) => origin switch
+    {
+        ProcessOrigin.Run => "run",
+        ProcessOrigin.Fork => "fork",
+        ProcessOrigin.Exec => "exec",
+        ProcessOrigin.Spawn => "spawn",
+        _ => throw new ArgumentOutOfRangeException(nameof(origin)),
+    };
+
+    private static string Word(ProcessEnding ending) => ending switch
+    {
+        ProcessEnding.Exit => "exit",
+        ProcessEnding.Signal => "signal",
+        ProcessEnding.Exec => "exec",
+        ProcessEnding.Unknown => "unknown",
+        _ => throw new ArgumentOutOfRangeException(nameof(ending)),
+    };
+
+    private void PutLedger(ProcessId process, long timeNs, string part, long bytes) =>
+        Run(_ledger.Bind(1, process.Value).Bind(2, timeNs).Bind(3, part).Bind(4, bytes));
+
+    private int? Intern(string? text)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        if (!_strings.TryGetValue(text, out var id))
+        {
+            id = _strings.Count + 1;
+            Run(_string.Bind(1, id).Bind(2, text));
+            _strings.Add(text, id);
+        }
+
+        return id;
+    }
+
+    private void Run(WriteStatement statement)
+    {
+        try
+        {
+            statement.Run();
+        }
+        catch (SqliteFailure failure)
+        {
+            throw Explain(Path, failure, ExitCodes.Fault);
+        }
+    }
+
+    [MemberNotNull(
+        nameof(_metaText), nameof(_metaNumber), nameof(_process), nameof(_thread), nameof(_module), nameof(_mapping),
+        nameof(_location), nameof(_stack), nameof(_stackTotal), nameof(_peakPassed), nameof(_cohort),
+        nameof(_histogram), nameof(_timeline), nameof(_ledger), nameof(_snapshot), nameof(_snapshotTotal),
+        nameof(_block), nameof(_string), nameof(_frame))]
+    private void PrepareStatements()
+    {
+        _metaText = Replace("meta", "key, value", 2);
+        _metaNumber = Replace("meta", "key, value", 2);
+        _process = Replace(
+            "process",
+            "id, pid, image, parent_id, parent_pid, origin, command, executable, start_ns, end_ns, ending, exit_code, "
+            + "signal, complete, missed_calls, allocations, frees, allocated_bytes, freed_bytes, live_blocks, "
+            + "live_bytes, peak_bytes, peak_blocks, peak_time_ns, peak_low_bytes, peak_high_bytes, "
+            + "temporary_allocations, inherited_frees, foreign_frees, note",
+            30);
+        _thread = Replace("thread", "id, process_id, tid, name, start_ns, allocations, allocated_bytes", 7);
+        _module = Replace("module", "id, path, build_id", 3);
+        _mapping = Replace(
+            "mapping", "rowid, process_id, module_id, start_address, end_address, bias, load_ns, unload_ns", 8);
+        _location = Replace("location", "id, module_id, offset, kind", 4);
+        _stack = Replace("stack", "id, parent_id, location_id", 3);
+        _stackTotal = Replace(
+            "stack_total",
+            "process_id, stack_id, allocations, allocated_bytes, frees, freed_bytes, temporary, temporary_bytes, "
+            + "peak_blocks, peak_bytes, process_peak_blocks, process_peak_bytes",
+            12);
+        _peakPassed = Prepare("UPDATE stack_total SET peak_blocks = 0, peak_bytes = 0 WHERE process_id = ?1");
+        _cohort = Prepare(
+            "INSERT INTO cohort (process_id, stack_id, birth, death, blocks, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
+            + "ON CONFLICT DO UPDATE SET blocks = blocks + excluded.blocks, bytes = bytes + excluded.bytes");
+        _histogram = Prepare(
+            "INSERT INTO histogram (process_id, stack_id, kind, bucket, blocks, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
+            + "ON CONFLICT DO UPDATE SET blocks = blocks + excluded.blocks, bytes = bytes + excluded.bytes");
+        _timeline = Prepare(
+            "INSERT INTO timeline (process_id, time_ns, live_blocks, live_bytes, live_peak_bytes, allocations, "
+            + "allocated_bytes, rss_bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
+            + "ON CONFLICT DO UPDATE SET live_blocks = excluded.live_blocks, live_bytes = excluded.live_bytes, "
+            + "live_peak_bytes = max(live_peak_bytes, excluded.live_peak_bytes), allocations = excluded.allocations, "
+            + "allocated_bytes = excluded.allocated_bytes, rss_bytes = coalesce(excluded.rss_bytes, rss_bytes)");
+        _ledger = Replace("ledger", "process_id, time_ns, part, bytes", 4);
+        _snapshot = Replace("snapshot", "id, name, reason, time_ns", 4);
+        _snapshotTotal = Replace("snapshot_total", "snapshot_id, process_id, stack_id, blocks, bytes", 5);
+        _block = Replace("block", "snapshot_id, process_id, address, bytes, stack_id, thread_id, birth_ns", 7);
+        _string = Replace("string", "id, text", 2);
+        _frame = Replace("frame", "location_id, position, function_id, file_id, line, inlined", 6);
+    }
+
+    private WriteStatement Replace(string table, string columns, int count) => Prepare(
+        $"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({string.Join(", ", Enumerable.Range(1, count).Select(i => $"?{i}"))})");
+}

@@ -1,0 +1,219 @@
+using System.Text;
+using NativeHeap.Model;
+using SQLitePCL;
+
+namespace NativeHeap.Trace;
+
+/// <summary>
+/// Writes one trace. Rows go in between <see cref="Begin"/> and <see cref="Commit"/>; what was committed is whole and
+/// readable whatever happens to us afterwards, also by others while the recording goes on (WAL mode). Only
+/// <see cref="Close"/> makes the trace say that it is complete. Not for several threads at once.
+/// </summary>
+public sealed partial class TraceWriter : IDisposable
+{
+    private const int BusyMilliseconds = 10_000;
+    private static readonly string[] Companions = ["", "-wal", "-shm", "-journal"];
+
+    private readonly sqlite3 _database;
+    private readonly List<WriteStatement> _statements = [];
+    private bool _isInTransaction;
+    private bool _isClosed;
+
+    private TraceWriter(string path, sqlite3 database)
+    {
+        Path = path;
+        _database = database;
+        PrepareStatements();
+    }
+
+    /// <summary>The file, as the user named it.</summary>
+    public string Path { get; }
+
+    /// <summary>Makes a new trace with every table and no row.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="overwrite">Whether a file of that name may be replaced.</param>
+    /// <exception cref="TraceWriteException">There is such a file, or it cannot be written.</exception>
+    public static TraceWriter Create(string path, bool overwrite = false)
+    {
+        Batteries_V2.Init();
+        MakeFile(path, overwrite);
+        sqlite3? database = null;
+        try
+        {
+            var result = raw.sqlite3_open_v2(System.IO.Path.GetFullPath(path), out database, raw.SQLITE_OPEN_READWRITE, null);
+            SqliteFailure.Check(result, database);
+            raw.sqlite3_busy_timeout(database, BusyMilliseconds);
+            Execute(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY");
+            Execute(database, $"PRAGMA cache_size = -16384; BEGIN; {Schema()}; COMMIT");
+            return new TraceWriter(path, database);
+        }
+        catch (SqliteFailure failure)
+        {
+            database?.Dispose();
+            Delete(path);
+            throw Explain(path, failure, ExitCodes.Usage);
+        }
+    }
+
+    /// <summary>Begins the next set of rows, which becomes visible as a whole.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void Begin()
+    {
+        Guard(() => Execute(_database, "BEGIN IMMEDIATE"));
+        _isInTransaction = true;
+    }
+
+    /// <summary>Makes the rows since <see cref="Begin"/> part of the trace.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written; the rows are not part of it.</exception>
+    public void Commit()
+    {
+        Guard(() => Execute(_database, "COMMIT"));
+        _isInTransaction = false;
+    }
+
+    /// <summary>Sets a value of <c>meta</c>: text, integer or null.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void SetMeta(string key, string? value) => Guard(() => _metaText.Bind(1, key).Bind(2, value).Run());
+
+    /// <summary>Sets a number of <c>meta</c>.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void SetMeta(string key, long value) => Guard(() => _metaNumber.Bind(1, key).Bind(2, value).Run());
+
+    /// <summary>
+    /// Says in <c>meta</c> that the recording ended in order, takes rows away that count nothing, and leaves one file
+    /// without companions (unless somebody is reading it; then the companions stay valid).
+    /// </summary>
+    /// <param name="endNs">End of the recording, nanoseconds since its start.</param>
+    /// <param name="complete">Every event up to the last moment of each process was received.</param>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void Close(long endNs, bool complete)
+    {
+        Begin();
+        Guard(() => Execute(_database, "DELETE FROM cohort WHERE blocks = 0; DELETE FROM histogram WHERE blocks = 0"));
+        SetMeta("end_ns", endNs);
+        SetMeta("complete", complete ? 1 : 0);
+        Commit();
+        FreeStatements();
+        Guard(() => Execute(_database, "PRAGMA wal_checkpoint(TRUNCATE)"));
+        raw.sqlite3_busy_timeout(_database, 0);
+        // Fails only when a reader holds the file; a trace in WAL mode is as good, as long as it is not copied alone.
+        _ = raw.sqlite3_exec(_database, "PRAGMA journal_mode = DELETE");
+        _isClosed = true;
+        _database.Dispose();
+    }
+
+    /// <summary>Gives the file up. Without <see cref="Close"/> the trace stays as of the last commit, and says so.</summary>
+    public void Dispose()
+    {
+        if (_isClosed)
+        {
+            return;
+        }
+
+        _isClosed = true;
+        FreeStatements();
+        if (_isInTransaction)
+        {
+            _ = raw.sqlite3_exec(_database, "ROLLBACK");
+        }
+
+        _database.Dispose();
+    }
+
+    private static void MakeFile(string path, bool overwrite)
+    {
+        try
+        {
+            if (Directory.Exists(path))
+            {
+                throw new TraceWriteException(path, "is a directory", ExitCodes.Usage);
+            }
+
+            if (overwrite)
+            {
+                Delete(path);
+            }
+
+            // Fails when the file exists, so that of two recordings with one name the second is refused.
+            using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            throw new TraceWriteException(path, "exists already; --force replaces it", ExitCodes.Usage);
+        }
+        catch (DirectoryNotFoundException e)
+        {
+            throw new TraceWriteException(path, "its folder does not exist", ExitCodes.Usage, e);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new TraceWriteException(path, "permission denied", ExitCodes.Usage, e);
+        }
+        catch (IOException e)
+        {
+            throw new TraceWriteException(path, $"cannot be made ({e.Message})", ExitCodes.Usage, e);
+        }
+    }
+
+    private static void Delete(string path)
+    {
+        foreach (var companion in Companions)
+        {
+            File.Delete(path + companion);
+        }
+    }
+
+    private static string Schema()
+    {
+        using var stream = typeof(TraceWriter).Assembly.GetManifestResourceStream("schema.sql")!;
+        using var reader = new StreamReader(stream, Encoding.UTF8);
+        return reader.ReadToEnd();
+    }
+
+    private static void Execute(sqlite3 database, string sql) =>
+        SqliteFailure.Check(raw.sqlite3_exec(database, sql), database);
+
+    private static TraceWriteException Explain(string path, SqliteFailure failure, int exitCode) =>
+        new(
+            path,
+            (failure.Result & 0xFF) switch
+            {
+                raw.SQLITE_FULL => "no room left on the disk",
+                raw.SQLITE_READONLY or raw.SQLITE_PERM or raw.SQLITE_CANTOPEN => "cannot be written",
+                raw.SQLITE_BUSY or raw.SQLITE_LOCKED => "locked by another program",
+                raw.SQLITE_NOMEM => "too little memory to write it",
+                raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB => "was changed by another program while it was written",
+                _ => $"cannot be written ({failure.Message})",
+            },
+            exitCode,
+            failure);
+
+    private void Guard(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (SqliteFailure failure)
+        {
+            throw Explain(Path, failure, ExitCodes.Fault);
+        }
+    }
+
+    private WriteStatement Prepare(string sql)
+    {
+        var statement = new WriteStatement(_database, sql);
+        _statements.Add(statement);
+        return statement;
+    }
+
+    private void FreeStatements()
+    {
+        foreach (var statement in _statements)
+        {
+            statement.Dispose();
+        }
+
+        _statements.Clear();
+    }
+}
