@@ -17,23 +17,12 @@ using nh::interpose::Resize;
 using nh::unwind::caller_registers;
 using nh::wire::marker;
 
-// With size 0, null may mean freed or failed; failure alone sets errno, so it must not be set before.
-void* resize_to_nothing(void* block) {
-    int before = errno;
-    errno = 0;
-    void* result = real().realloc(block, 0);
-    if (errno == 0) {
-        errno = before;
-    }
-    return result;
-}
-
 void* resize(Hook& hook, marker entry, void* block, size_t bytes) {
     if (!hook) {
         return real().realloc(block, bytes);
     }
     Resize event(hook, entry, block, bytes);
-    void* result = bytes == 0 ? resize_to_nothing(block) : real().realloc(block, bytes);
+    void* result = real().realloc(block, bytes);
     event.finish(result);
     return result;
 }

@@ -43,11 +43,19 @@ Resize::Resize(Hook& hook, wire::marker entry, void* old_block, size_t bytes)
     if (old_address_ != 0) {
         old_order_ = transport::next_order(old_address_);
     }
+    if (bytes_ == 0) {  // null may then mean freed or failed, and failure alone sets errno
+        errno_before_ = errno;
+        errno = 0;
+    }
 }
 
 // Null from the allocator: with a size it is failure and the old block lives on; with size 0 glibc has freed the block
-// and left errno alone, whereas an allocator that could not give its zero-size block has set ENOMEM.
+// and left errno alone, whereas an allocator that could not give its zero-size block has set it.
 void Resize::finish(void* new_block) {
+    bool failed = new_block == nullptr && (bytes_ != 0 || errno != 0);
+    if (bytes_ == 0 && errno == 0) {
+        errno = errno_before_;
+    }
     if (old_address_ == 0) {
         report_alloc(hook_, entry_, new_block, bytes_);
         return;
@@ -55,7 +63,7 @@ void Resize::finish(void* new_block) {
     auto address = reinterpret_cast<uintptr_t>(new_block);
     wire::resize_result result = wire::resize_result::moved;
     if (new_block == nullptr) {
-        result = bytes_ == 0 && errno != ENOMEM ? wire::resize_result::freed : wire::resize_result::failed;
+        result = failed ? wire::resize_result::failed : wire::resize_result::freed;
     }
     bool moved = result == wire::resize_result::moved;
     uint32_t node = moved ? hook_.capture(entry_) : 0;

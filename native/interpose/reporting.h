@@ -17,6 +17,7 @@ void report_release(Hook& hook, const void* block);
 class Resize {
    public:
     Resize(Hook& hook, wire::marker entry, void* old_block, size_t bytes);
+    // errno as the real call left it.
     void finish(void* new_block);
 
    private:
@@ -26,6 +27,7 @@ class Resize {
     size_t bytes_;
     uint32_t old_order_ = 0;
     uint32_t numbered_by_;
+    int errno_before_ = 0;
 };
 
 }  // namespace nh::interpose
