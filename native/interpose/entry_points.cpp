@@ -119,7 +119,9 @@ NH_EXPORT void* pvalloc(size_t bytes) {
     return block;
 }
 
-NH_EXPORT size_t malloc_usable_size(void* block) { return real().malloc_usable_size(block); }
+NH_EXPORT size_t malloc_usable_size(void* block) {
+    return real().malloc_usable_size(block);
+}
 
 NH_EXPORT void free_sized(void* block, size_t bytes) {
     if (block == nullptr) {

@@ -9,7 +9,7 @@
 namespace nh::interpose {
 
 class Hook {
-   public:
+  public:
     // at: of the exported function's caller.
     explicit Hook(const unwind::Registers& at) : at_(at), state_(enter(at)) {}
     ~Hook() {
@@ -44,7 +44,7 @@ class Hook {
         *errno_at = saved;
     }
 
-   private:
+  private:
     static process::ThreadState* enter(const unwind::Registers& at) {
         if (__builtin_expect(transport::recording_mark() == 0 && !process::relocated(), 0)) {
             process::count_early_call();

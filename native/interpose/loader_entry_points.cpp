@@ -20,7 +20,9 @@ NH_HIDDEN void* nh_dlvsym_on_handle(void* handle, const char* name, const char* 
     return found != nullptr ? prefer_own(name, found) : nullptr;
 }
 
-static void* no_symbol() { return nullptr; }  // before glibc 2.34, without libdl, nobody has dlsym
+static void* no_symbol() {
+    return nullptr;
+}  // before glibc 2.34, without libdl, nobody has dlsym
 
 NH_HIDDEN void* nh_real_dlsym() {
     return real().dlsym != nullptr ? reinterpret_cast<void*>(real().dlsym) : reinterpret_cast<void*>(no_symbol);
@@ -32,31 +34,35 @@ NH_HIDDEN void* nh_real_dlvsym() {
 
 // For RTLD_DEFAULT (0) and RTLD_NEXT (-1) the answer depends on who asks, told by the return address: jump to the real
 // function with stack and arguments as they came. Other handles do not depend on it.
-#define NH_ASK_FOR_CALLER(name)               \
-    asm(".text\n"                             \
-        ".globl " #name "\n"                  \
-        ".type " #name ", @function\n"        \
-        ".balign 16\n" #name                  \
-        ":\n"                                 \
-        ".cfi_startproc\n"                    \
-        "    lea 1(%rdi), %rax\n"             \
-        "    cmp $1, %rax\n"                  \
-        "    ja nh_" #name "_on_handle\n"     \
-        "    push %rdi\n"                     \
-        "    .cfi_adjust_cfa_offset 8\n"      \
-        "    push %rsi\n"                     \
-        "    .cfi_adjust_cfa_offset 8\n"      \
-        "    push %rdx\n"                     \
-        "    .cfi_adjust_cfa_offset 8\n"      \
-        "    call nh_real_" #name "\n"        \
-        "    pop %rdx\n"                      \
-        "    .cfi_adjust_cfa_offset -8\n"     \
-        "    pop %rsi\n"                      \
-        "    .cfi_adjust_cfa_offset -8\n"     \
-        "    pop %rdi\n"                      \
-        "    .cfi_adjust_cfa_offset -8\n"     \
-        "    jmp *%rax\n"                     \
-        ".cfi_endproc\n"                      \
+#define NH_ASK_FOR_CALLER(name)           \
+    asm(".text\n"                         \
+        ".globl " #name                   \
+        "\n"                              \
+        ".type " #name                    \
+        ", @function\n"                   \
+        ".balign 16\n" #name              \
+        ":\n"                             \
+        ".cfi_startproc\n"                \
+        "    lea 1(%rdi), %rax\n"         \
+        "    cmp $1, %rax\n"              \
+        "    ja nh_" #name                \
+        "_on_handle\n"                    \
+        "    push %rdi\n"                 \
+        "    .cfi_adjust_cfa_offset 8\n"  \
+        "    push %rsi\n"                 \
+        "    .cfi_adjust_cfa_offset 8\n"  \
+        "    push %rdx\n"                 \
+        "    .cfi_adjust_cfa_offset 8\n"  \
+        "    call nh_real_" #name         \
+        "\n"                              \
+        "    pop %rdx\n"                  \
+        "    .cfi_adjust_cfa_offset -8\n" \
+        "    pop %rsi\n"                  \
+        "    .cfi_adjust_cfa_offset -8\n" \
+        "    pop %rdi\n"                  \
+        "    .cfi_adjust_cfa_offset -8\n" \
+        "    jmp *%rax\n"                 \
+        ".cfi_endproc\n"                  \
         ".size " #name ", . - " #name "\n")
 
 NH_ASK_FOR_CALLER(dlsym);

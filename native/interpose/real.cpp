@@ -20,8 +20,12 @@ void* no_memory(size_t) {
     errno = ENOMEM;
     return nullptr;
 }
-void* no_aligned_memory(size_t, size_t) { return no_memory(0); }
-size_t no_usable_size(void*) { return 0; }
+void* no_aligned_memory(size_t, size_t) {
+    return no_memory(0);
+}
+size_t no_usable_size(void*) {
+    return 0;
+}
 
 void fill_in_missing(Real& real) {
     real.pvalloc = real.pvalloc != nullptr ? real.pvalloc : no_memory;

@@ -6,22 +6,22 @@
 namespace nh::interpose {
 
 // One line a function that this library exports: name, result, parameter types.
-#define NH_INTERPOSED(X)                                  \
-    X(malloc, void*, size_t)                              \
-    X(calloc, void*, size_t, size_t)                      \
-    X(realloc, void*, void*, size_t)                      \
-    X(reallocarray, void*, void*, size_t, size_t)         \
-    X(free, void, void*)                                  \
-    X(posix_memalign, int, void**, size_t, size_t)        \
-    X(aligned_alloc, void*, size_t, size_t)               \
-    X(memalign, void*, size_t, size_t)                    \
-    X(valloc, void*, size_t)                              \
-    X(pvalloc, void*, size_t)                             \
-    X(malloc_usable_size, size_t, void*)                  \
-    X(free_sized, void, void*, size_t)                    \
-    X(free_aligned_sized, void, void*, size_t, size_t)    \
-    X(dlsym, void*, void*, const char*)                   \
-    X(dlvsym, void*, void*, const char*, const char*)     \
+#define NH_INTERPOSED(X)                               \
+    X(malloc, void*, size_t)                           \
+    X(calloc, void*, size_t, size_t)                   \
+    X(realloc, void*, void*, size_t)                   \
+    X(reallocarray, void*, void*, size_t, size_t)      \
+    X(free, void, void*)                               \
+    X(posix_memalign, int, void**, size_t, size_t)     \
+    X(aligned_alloc, void*, size_t, size_t)            \
+    X(memalign, void*, size_t, size_t)                 \
+    X(valloc, void*, size_t)                           \
+    X(pvalloc, void*, size_t)                          \
+    X(malloc_usable_size, size_t, void*)               \
+    X(free_sized, void, void*, size_t)                 \
+    X(free_aligned_sized, void, void*, size_t, size_t) \
+    X(dlsym, void*, void*, const char*)                \
+    X(dlvsym, void*, void*, const char*, const char*)  \
     X(dlclose, int, void*)
 
 struct Real {

@@ -5,7 +5,9 @@
 namespace nh::interpose {
 namespace {
 
-uint64_t head(wire::event_kind kind, uintptr_t address) { return transport::event_head(kind, address); }
+uint64_t head(wire::event_kind kind, uintptr_t address) {
+    return transport::event_head(kind, address);
+}
 
 }  // namespace
 
@@ -73,8 +75,13 @@ void Resize::finish(void* new_block) {
             old_order_ = transport::next_order(old_address_);
         }
         uint32_t order = moved ? transport::next_order(address) : 0;
-        return wire::resize_event{head(wire::event_kind::resize, address), bytes_, old_address_, node, order,
-                                  old_order_, static_cast<uint32_t>(result)};
+        return wire::resize_event{head(wire::event_kind::resize, address),
+                                  bytes_,
+                                  old_address_,
+                                  node,
+                                  order,
+                                  old_order_,
+                                  static_cast<uint32_t>(result)};
     });
 }
 

@@ -15,12 +15,12 @@ void report_release(Hook& hook, const void* block);
 
 // A realloc, from before the real call to after it.
 class Resize {
-   public:
+  public:
     Resize(Hook& hook, wire::marker entry, void* old_block, size_t bytes);
     // errno as the real call left it.
     void finish(void* new_block);
 
-   private:
+  private:
     Hook& hook_;
     wire::marker entry_;
     uintptr_t old_address_;

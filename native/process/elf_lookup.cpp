@@ -27,7 +27,7 @@ struct SymbolTable {
     const ElfW(Sym) * symbols;
     const char* names;
     const ElfW(Half) * versions;  // may be null
-    const uint32_t* gnu_hash;      // one of the two is there
+    const uint32_t* gnu_hash;     // one of the two is there
     const ElfW(Word) * sysv_hash;
 };
 
@@ -163,11 +163,17 @@ const link_map* libraries_by_loader_base() {
 
 }  // namespace
 
-bool relocated() { return relocated_address != nullptr; }
+bool relocated() {
+    return relocated_address != nullptr;
+}
 
-const link_map* loaded_libraries() { return relocated() ? _r_debug.r_map : libraries_by_loader_base(); }
+const link_map* loaded_libraries() {
+    return relocated() ? _r_debug.r_map : libraries_by_loader_base();
+}
 
-bool is_this_library(const link_map* library) { return library->l_ld == _DYNAMIC; }
+bool is_this_library(const link_map* library) {
+    return library->l_ld == _DYNAMIC;
+}
 
 uintptr_t find_function(const link_map* library, const char* name) {
     SymbolTable table;

@@ -1,8 +1,9 @@
 #include "native/process/environment.h"
 
-#include <initializer_list>
 #include <string.h>
 #include <unistd.h>
+
+#include <initializer_list>
 
 #include "native/process/elf_lookup.h"
 #include "native/transport/kernel.h"
@@ -51,7 +52,9 @@ void drop_own_entry(char* list) {
     *to = 0;
 }
 
-bool starts_with(const char* text, const char* start) { return strncmp(text, start, strlen(start)) == 0; }
+bool starts_with(const char* text, const char* start) {
+    return strncmp(text, start, strlen(start)) == 0;
+}
 
 }  // namespace
 

@@ -28,23 +28,29 @@ uint32_t own_slot;
 bool follow_children;
 uint64_t early_calls;
 
-Phase current_phase() { return __atomic_load_n(&phase, __ATOMIC_ACQUIRE); }
+Phase current_phase() {
+    return __atomic_load_n(&phase, __ATOMIC_ACQUIRE);
+}
 
-void set_phase(Phase next) { __atomic_store_n(&phase, next, __ATOMIC_RELEASE); }
+void set_phase(Phase next) {
+    __atomic_store_n(&phase, next, __ATOMIC_RELEASE);
+}
 
 class ErrnoScope {
-   public:
+  public:
     ErrnoScope() : at_(&errno), saved_(*at_) {}
     ~ErrnoScope() { *at_ = saved_; }
     ErrnoScope(const ErrnoScope&) = delete;
     ErrnoScope& operator=(const ErrnoScope&) = delete;
 
-   private:
+  private:
     int* at_;
     int saved_;
 };
 
-void count_missed_call() { __atomic_add_fetch(&region.slots[own_slot].missed_calls, 1, __ATOMIC_RELAXED); }
+void count_missed_call() {
+    __atomic_add_fetch(&region.slots[own_slot].missed_calls, 1, __ATOMIC_RELAXED);
+}
 
 void switch_off(wire::off_reason reason) {
     region.slots[own_slot].off_reason = static_cast<uint32_t>(reason);
@@ -326,6 +332,8 @@ ThreadState* recover(ThreadState* state, uintptr_t position, Written failure) {
     return take_ring(Standing(), position);
 }
 
-void count_early_call() { __atomic_add_fetch(&early_calls, 1, __ATOMIC_RELAXED); }
+void count_early_call() {
+    __atomic_add_fetch(&early_calls, 1, __ATOMIC_RELAXED);
+}
 
 }  // namespace nh::process

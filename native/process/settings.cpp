@@ -28,8 +28,14 @@ const char* read_sample(const char* value, Settings* out) {
         const char* name;
         uint64_t bytes;
     };
-    static constexpr Unit units[] = {{"", 1},          {"B", 1},            {"KB", 1000},          {"KiB", 1 << 10},
-                                     {"MB", 1000'000}, {"MiB", 1ull << 20}, {"GB", 1000'000'000}, {"GiB", 1ull << 30}};
+    static constexpr Unit units[] = {{"", 1},
+                                     {"B", 1},
+                                     {"KB", 1000},
+                                     {"KiB", 1 << 10},
+                                     {"MB", 1000'000},
+                                     {"MiB", 1ull << 20},
+                                     {"GB", 1000'000'000},
+                                     {"GiB", 1ull << 30}};
     constexpr uint64_t most = 1ull << 40;
     uint64_t number = 0;
     const char* rest = value;

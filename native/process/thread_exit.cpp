@@ -13,7 +13,8 @@ using KeyCreate = int (*)(pthread_key_t*, void (*)(void*));
 using SetSpecific = int (*)(pthread_key_t, const void*);
 
 // The destructors of keys run in up to four rounds (PTHREAD_DESTRUCTOR_ITERATIONS), in no order between keys: staying
-// until the third lets those of others allocate and free with the ring still ours. What comes after takes a shared ring.
+// until the third lets those of others allocate and free with the ring still ours. What comes after takes a shared
+// ring.
 constexpr uint32_t rounds_to_stay = 3;
 
 SetSpecific set_specific;

@@ -19,7 +19,9 @@ ThreadState* states;
 uint32_t last_released;
 uint32_t releases;
 
-uint32_t exclusive_rings() { return region.ring_count - region.shared_ring_count; }
+uint32_t exclusive_rings() {
+    return region.ring_count - region.shared_ring_count;
+}
 
 uint32_t lock_holder(const wire::ring* header) {
     return __atomic_load_n(&header->lock, __ATOMIC_RELAXED) & FUTEX_TID_MASK;
@@ -51,7 +53,9 @@ Lock lock_once(wire::ring* header, int operation, const timespec* until) {
     }
 }
 
-bool is_held(Lock lock) { return lock == Lock::taken || lock == Lock::taken_before; }
+bool is_held(Lock lock) {
+    return lock == Lock::taken || lock == Lock::taken_before;
+}
 
 uint64_t realtime_seconds() {
     timespec now = {};
@@ -92,7 +96,9 @@ void begin(ThreadState* state, uint32_t tid, uint32_t slot) {
 
 thread_local constinit uintptr_t standing_word = 0;
 
-void set_standing(Standing standing) { standing_word = __builtin_bit_cast(uintptr_t, standing); }
+void set_standing(Standing standing) {
+    standing_word = __builtin_bit_cast(uintptr_t, standing);
+}
 
 bool map_thread_states(const transport::Region& joined) {
     region = joined;
@@ -114,7 +120,9 @@ bool map_thread_states(const transport::Region& joined) {
     return true;
 }
 
-ThreadState* thread_state(uint32_t ring) { return &states[ring]; }
+ThreadState* thread_state(uint32_t ring) {
+    return &states[ring];
+}
 
 ThreadState* claim_ring(uint32_t slot) {
     uint32_t tid = own_thread_id();
@@ -145,7 +153,9 @@ void release_ring(ThreadState* state) {
     __atomic_add_fetch(&releases, 1, __ATOMIC_RELAXED);
 }
 
-uint32_t ring_releases() { return __atomic_load_n(&releases, __ATOMIC_RELAXED); }
+uint32_t ring_releases() {
+    return __atomic_load_n(&releases, __ATOMIC_RELAXED);
+}
 
 ThreadState* lock_shared_ring(uint32_t slot, bool* new_writer) {
     wire::ring* header = take_any_lock();
@@ -163,7 +173,9 @@ ThreadState* lock_shared_ring(uint32_t slot, bool* new_writer) {
     return state;
 }
 
-void unlock_shared_ring(ThreadState* state) { kernel::futex(&state->ring.span.header->lock, FUTEX_UNLOCK_PI, 0); }
+void unlock_shared_ring(ThreadState* state) {
+    kernel::futex(&state->ring.span.header->lock, FUTEX_UNLOCK_PI, 0);
+}
 
 void unlock_abandoned_rings() {
     uint32_t tid = own_thread_id();

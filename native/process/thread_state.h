@@ -10,17 +10,17 @@
 namespace nh::process {
 
 struct alignas(64) ThreadState {
-    uintptr_t guard;   // 0, or the stack position of the hook that is using this state
-    int* errno_at;     // this thread's errno
+    uintptr_t guard;  // 0, or the stack position of the hook that is using this state
+    int* errno_at;    // this thread's errno
     transport::RingWriter ring;
-    uint32_t index;    // of the ring
+    uint32_t index;  // of the ring
     uint32_t tid;
     uintptr_t refused_at;  // the guard's position at the last nested call that was refused
     uint32_t refusals;     // and how many were at that position
     uint32_t exit_rounds;  // how often the thread's end was announced
-    bool shared;       // one of the last rings, in use under its lock
-    bool wrote;        // this process has written into the ring: a forked child must cut it
-    uint64_t cut;      // in a forked child: how far the parent had written
+    bool shared;           // one of the last rings, in use under its lock
+    bool wrote;            // this process has written into the ring: a forked child must cut it
+    uint64_t cut;          // in a forked child: how far the parent had written
     bool cut_due;
     stacks::Scratch scratch;
 };
@@ -32,11 +32,13 @@ struct alignas(64) ThreadState {
 //   ringless   (release count << 2 | 2) there was no ring left when it last asked
 //   leaving    the thread is past its last destructor that we hear of; a ring of its own would never be released
 class Standing {
-   public:
+  public:
     explicit Standing(uintptr_t word = 0) : word_(word) {}
     static Standing owner(ThreadState* state) { return Standing(reinterpret_cast<uintptr_t>(state)); }
     // A stack position at a call is a multiple of 16 (psABI, 3.2.2): four bits are ours.
-    static Standing busy(uintptr_t position, bool leaving) { return Standing((position & ~15ul) | 1 | (leaving ? 4 : 0)); }
+    static Standing busy(uintptr_t position, bool leaving) {
+        return Standing((position & ~15ul) | 1 | (leaving ? 4 : 0));
+    }
     static Standing ringless(uint32_t releases) { return Standing(static_cast<uintptr_t>(releases) << 2 | 2); }
     static Standing leaving() { return Standing(~0ul << 1); }
 
@@ -47,13 +49,15 @@ class Standing {
     uintptr_t position() const { return word_ & ~uintptr_t{15}; }
     bool operator==(const Standing&) const = default;
 
-   private:
+  private:
     uintptr_t word_;
 };
 
 extern thread_local constinit uintptr_t standing_word __attribute__((tls_model("initial-exec")));
 
-inline Standing standing() { return Standing(standing_word); }
+inline Standing standing() {
+    return Standing(standing_word);
+}
 void set_standing(Standing standing);
 
 // Maps the states and reads every ring; false when there is no memory or a ring is not as promised.

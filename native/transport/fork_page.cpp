@@ -12,6 +12,8 @@ namespace nh::transport {
 
 constinit ForkPage fork_page = {};
 
-bool wipe_fork_page_on_fork() { return kernel::madvise(&fork_page, sizeof(fork_page), MADV_WIPEONFORK) == 0; }
+bool wipe_fork_page_on_fork() {
+    return kernel::madvise(&fork_page, sizeof(fork_page), MADV_WIPEONFORK) == 0;
+}
 
 }  // namespace nh::transport

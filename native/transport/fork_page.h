@@ -20,7 +20,9 @@ extern ForkPage fork_page;
 bool wipe_fork_page_on_fork();
 
 // 0 when this process does not record.
-inline uint32_t recording_mark() { return __atomic_load_n(&fork_page.recording, __ATOMIC_RELAXED); }
+inline uint32_t recording_mark() {
+    return __atomic_load_n(&fork_page.recording, __ATOMIC_RELAXED);
+}
 
 // The next number of the address's stripe; the first is 1. Numbers have no gaps: one that is taken must be sent.
 inline uint32_t next_order(uintptr_t address) {

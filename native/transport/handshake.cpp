@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <initializer_list>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -10,6 +9,8 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+
+#include <initializer_list>
 
 #include "native/transport/kernel.h"
 
@@ -21,7 +22,7 @@ constexpr int most_interruptions = 1000;
 
 // A descriptor that is closed with its scope: targets must find their own numbers untouched.
 class Descriptor {
-   public:
+  public:
     Descriptor() = default;
     explicit Descriptor(long number) : number_(static_cast<int>(number)) {}
     ~Descriptor() {
@@ -40,7 +41,7 @@ class Descriptor {
     int number() const { return number_; }
     bool open() const { return number_ >= 0; }
 
-   private:
+  private:
     int number_ = -1;
 };
 
@@ -111,9 +112,8 @@ bool receive_welcome(const Descriptor& socket, wire::welcome* welcome, Descripto
         message.msg_iovlen = 1;
         message.msg_control = control;
         message.msg_controllen = sizeof(control);
-        long got = repeat_interrupted([&] {
-            return kernel::call(SYS_recvmsg, socket.number(), kernel::address(&message), MSG_CMSG_CLOEXEC);
-        });
+        long got = repeat_interrupted(
+            [&] { return kernel::call(SYS_recvmsg, socket.number(), kernel::address(&message), MSG_CMSG_CLOEXEC); });
         if (got <= 0) {
             return false;
         }

@@ -26,7 +26,7 @@ bool collector_died(const Region& region) {
 
 // Tells a collector that is asleep from one that lives on: by its clock standing still.
 class Patience {
-   public:
+  public:
     explicit Patience(const Region& region) : region_(region), seen_(clock()), since_(now_ns()) {}
 
     // Both counts must run out: the looks alone would run out early in a storm of signals, the time alone after the
@@ -41,7 +41,7 @@ class Patience {
         return ++looks_ > stuck_looks && now - since_ > stuck_ns;
     }
 
-   private:
+  private:
     uint64_t clock() const { return __atomic_load_n(&region_.header->clock_ns, __ATOMIC_RELAXED); }
 
     const Region& region_;

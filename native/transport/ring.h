@@ -9,8 +9,9 @@ namespace nh::transport {
 
 enum class Written : uint8_t {
     yes,
-    not_recording,   // switched off meanwhile, or this is a forked child and the ring its parent's; nothing was published
-    collector_died,  // the ring is full and nobody will ever drain it
+    not_recording,    // switched off meanwhile, or this is a forked child and the ring its parent's; nothing was
+                      // published
+    collector_died,   // the ring is full and nobody will ever drain it
     collector_stuck,  // it lives by its mutex, but its clock stands still
     told_to_stop,
 };

@@ -85,6 +85,9 @@ void Collector::serve() {
 }
 
 void Collector::round() {
+    if (only_handshake) {
+        return;
+    }
     for (auto& image : images_) {
         if (!clock_stands) {
             __atomic_store_n(&image->header().clock_ns, monotonic_ns(), __ATOMIC_RELAXED);
@@ -92,13 +95,6 @@ void Collector::round() {
         __atomic_store_n(&image->header().control, static_cast<uint32_t>(control.load()), __ATOMIC_RELAXED);
         image->drain(most_bytes_a_round);
         image->reclaim();
-    }
-    if (!images_.empty()) {
-        uint64_t written = 0;
-        for (uint32_t i = 0; i < size_.rings; i++) {
-            written += __atomic_load_n(&images_.back()->ring(i).head, __ATOMIC_RELAXED);
-        }
-        bytes_written_ = written;
     }
 }
 

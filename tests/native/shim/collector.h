@@ -37,7 +37,7 @@ struct Event {
 
 // What one program image said hello for: the region it and its forked children wrote into.
 class Image {
-   public:
+  public:
     Image(const wire::hello& hello, const RegionSize& size);
     ~Image();
     Image(const Image&) = delete;
@@ -53,13 +53,16 @@ class Image {
     const wire::hello& hello() const { return hello_; }
 
     void drain(uint64_t most_bytes);
-    // Gives back the rings of threads, and the slots of processes, that are gone. What a slot held goes to retired.
+    // Gives back the rings of threads that are gone.
     void reclaim();
 
-    std::vector<Event> events;
-    uint64_t missed_calls() const;  // over all processes, also those that gave their slot back
+    // Found where the region was made, whatever its header says now.
+    uint32_t first_slot_state() const;
 
-   private:
+    std::vector<Event> events;
+    uint64_t missed_calls() const;  // over all processes
+
+  private:
     struct Stream {
         uint32_t slot = wire::no_slot, tid = 0;
         uint64_t time_ns = 0;
@@ -74,11 +77,11 @@ class Image {
     uint64_t bytes_ = 0;
     uint8_t* base_ = nullptr;
     std::vector<Stream> streams_;
-    uint64_t retired_missed_calls_ = 0;
+    uint64_t slots_at_ = 0;
 };
 
 class Collector {
-   public:
+  public:
     explicit Collector(const RegionSize& size = {});
     ~Collector();
 
@@ -97,13 +100,11 @@ class Collector {
     std::atomic<uint32_t> answered_version = wire::wire_version;
     std::atomic<uint64_t> spoiled_offset = 0;  // of the region: this 8-byte word is set to spoiled_value
     std::atomic<uint64_t> spoiled_value = 0;
-    // How many bytes were written in the rings of the newest image, drained or not; safe at any time.
-    uint64_t bytes_written() const { return bytes_written_; }
-
+    std::atomic<bool> only_handshake = false;
     // The same in a child process, to be killed; the parent sees nothing of what it reads.
     pid_t start_in_child();
 
-   private:
+  private:
     void serve();
     void welcome(int connection);
     void round();
@@ -113,7 +114,6 @@ class Collector {
     int listener_;
     std::thread thread_;
     std::atomic<bool> stopping_ = false;
-    std::atomic<uint64_t> bytes_written_ = 0;
     std::vector<std::unique_ptr<Image>> images_;
 };
 

@@ -21,8 +21,8 @@ TEST(EntryPoints, every_one_is_counted_as_the_target_counts_it) {
 
 TEST(EntryPoints, each_allocation_names_the_function_that_was_called) {
     Recording run({target_path("entry_points")});
-    const char* names[] = {"",           "malloc",         "calloc",        "realloc",  "reallocarray",
-                           "posix_memalign", "aligned_alloc", "memalign", "valloc", "pvalloc"};
+    const char* names[] = {"",         "malloc", "calloc", "realloc", "reallocarray", "posix_memalign", "aligned_alloc",
+                           "memalign", "valloc", "pvalloc"};
     Totals totals = beyond_nothing("entry_points", run);
     for (size_t marker = 1; marker < std::size(names); marker++) {
         size_t at = run.target.output.find("\"entries\"");

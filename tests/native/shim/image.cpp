@@ -17,9 +17,13 @@ namespace {
 
 constexpr uint64_t page = 4096;
 
-uint64_t paged(uint64_t bytes) { return (bytes + page - 1) / page * page; }
+uint64_t paged(uint64_t bytes) {
+    return (bytes + page - 1) / page * page;
+}
 
-bool thread_lives(uint32_t pid, uint32_t tid) { return syscall(SYS_tgkill, pid, tid, 0) == 0; }
+bool thread_lives(uint32_t pid, uint32_t tid) {
+    return syscall(SYS_tgkill, pid, tid, 0) == 0;
+}
 
 // The robust mutex whose first word the kernel marks when the collector dies.
 void own(void* memory) {
@@ -38,6 +42,7 @@ void own(void* memory) {
 Image::Image(const wire::hello& hello, const RegionSize& size) : hello_(hello), size_(size), streams_(size.rings) {
     uint64_t rings = page;
     uint64_t slots = paged(rings + size.rings * sizeof(wire::ring));
+    slots_at_ = slots;
     uint64_t modules = paged(slots + size.slots * sizeof(wire::slot));
     uint64_t nodes = paged(modules + size.modules * sizeof(wire::module));
     uint64_t data = paged(nodes + size.nodes * sizeof(wire::node));
@@ -195,8 +200,12 @@ void Image::reclaim() {
     }
 }
 
+uint32_t Image::first_slot_state() const {
+    return reinterpret_cast<wire::slot*>(base_ + slots_at_)->state;
+}
+
 uint64_t Image::missed_calls() const {
-    uint64_t sum = retired_missed_calls_;
+    uint64_t sum = 0;
     for (uint32_t i = 0; i < size_.slots; i++) {
         sum += slot(i).missed_calls;
     }

@@ -29,13 +29,11 @@ Step death(uint64_t address, uint32_t order, bool dies = true) {
     return {stripe_of(address), order, address, 0, false, dies, 0};
 }
 
-std::vector<Step> steps_of(const Image& image, uint32_t slot, Totals* totals) {
+std::vector<Step> steps_of(const std::vector<const Event*>& events, Totals* totals) {
     std::vector<Step> steps;
     std::set<uint32_t> tids;
-    for (const Event& event : image.events) {
-        if (event.slot != slot) {
-            continue;
-        }
+    for (const Event* written : events) {
+        const Event& event = *written;
         tids.insert(event.tid);
         auto result = static_cast<wire::resize_result>(event.result);
         switch (event.kind) {
@@ -74,6 +72,8 @@ std::string check_consecutive(const std::vector<Step>& steps) {
     return "";
 }
 
+Totals settle(const Image& image, const std::vector<const Event*>& events);
+
 }  // namespace
 
 Totals Totals::operator-(const Totals& other) const {
@@ -91,9 +91,11 @@ Totals Totals::operator-(const Totals& other) const {
     return result;
 }
 
-Totals settle(const Image& image, uint32_t slot) {
+namespace {
+
+Totals settle(const Image& image, const std::vector<const Event*>& events) {
     Totals totals;
-    std::vector<Step> steps = steps_of(image, slot, &totals);
+    std::vector<Step> steps = steps_of(events, &totals);
     totals.broken = check_consecutive(steps);
     std::unordered_map<uint64_t, uint64_t> live;  // address → bytes
     for (const Step& step : steps) {
@@ -122,15 +124,28 @@ Totals settle(const Image& image, uint32_t slot) {
     return totals;
 }
 
+}  // namespace
+
+std::map<uint32_t, Totals> settle_slots(const Image& image) {
+    std::map<uint32_t, std::vector<const Event*>> events;
+    for (const Event& event : image.events) {
+        events[event.slot].push_back(&event);
+    }
+    std::map<uint32_t, Totals> slots;
+    for (const auto& [slot, written] : events) {
+        slots[slot] = settle(image, written);
+    }
+    return slots;
+}
+
+Totals settle(const Image& image, uint32_t slot) {
+    return settle_slots(image)[slot];
+}
+
 Totals settle_all(const Collector& collector) {
     Totals sum;
     for (const auto& image : collector.images()) {
-        std::set<uint32_t> slots;
-        for (const Event& event : image->events) {
-            slots.insert(event.slot);
-        }
-        for (uint32_t slot : slots) {
-            Totals part = settle(*image, slot);
+        for (const auto& [slot, part] : settle_slots(*image)) {
             std::string broken = sum.broken.empty() ? part.broken : sum.broken;
             Totals none;
             sum = sum - (none - part);

@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "tests/native/shim/collector.h"
@@ -12,14 +13,16 @@ struct Totals {
     int64_t allocations = 0, frees = 0, allocated_bytes = 0, live_blocks = 0, live_bytes = 0;
     int64_t foreign_frees = 0;  // of blocks that this process was not seen to allocate
     int64_t failed_resizes = 0;
-    int64_t threads = 0;     // distinct tids
+    int64_t threads = 0;                        // distinct tids
     std::array<int64_t, 16> entry_blocks = {};  // by wire::marker
-    std::string broken;  // the first promise that was not kept, empty: none
+    std::string broken;                         // the first promise that was not kept, empty: none
 
     Totals operator-(const Totals& other) const;
 };
 
-// Sorts by order number; numbers of a stripe must be consecutive from 1, and an address must be born before it dies.
+// Of each process slot that wrote. Numbers of a stripe must be consecutive from 1, and an address must be born before
+// it dies.
+std::map<uint32_t, Totals> settle_slots(const Image& image);
 Totals settle(const Image& image, uint32_t slot);
 
 // Over every process of every image.

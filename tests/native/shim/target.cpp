@@ -25,9 +25,13 @@ void read_into(int descriptor, std::string* text, bool* open) {
 
 }  // namespace
 
-std::string shim_path() { return NH_SHIM; }
+std::string shim_path() {
+    return NH_SHIM;
+}
 
-std::string target_path(const std::string& name) { return std::string(NH_TARGETS) + "/" + name; }
+std::string target_path(const std::string& name) {
+    return std::string(NH_TARGETS) + "/" + name;
+}
 
 Target::Target(const std::string& socket, const std::vector<std::string>& command,
                const std::vector<std::string>& settings) {

@@ -12,7 +12,7 @@ std::string shim_path();
 std::string target_path(const std::string& name);
 
 class Target {
-   public:
+  public:
     // socket: of a collector; empty: none named. settings: further NAME=VALUE.
     Target(const std::string& socket, const std::vector<std::string>& command,
            const std::vector<std::string>& settings = {});
@@ -31,7 +31,7 @@ class Target {
     // The number after "name": in its output; -1 when there is none.
     int64_t number(const std::string& name) const;
 
-   private:
+  private:
     pid_t pid_ = -1;
     int out_ = -1, err_ = -1;
 };

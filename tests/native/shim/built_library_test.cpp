@@ -1,0 +1,86 @@
+// What the built file asks of a system, read from the file itself.
+#include <gtest/gtest.h>
+#include <stdio.h>
+
+#include <cstring>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include "tests/native/shim/target.h"
+
+namespace nh::test {
+namespace {
+
+std::string output_of(const std::string& command) {
+    FILE* pipe = popen(command.c_str(), "r");
+    std::string text;
+    char buffer[4096];
+    while (size_t got = fread(buffer, 1, sizeof(buffer), pipe)) {
+        text.append(buffer, got);
+    }
+    EXPECT_EQ(pclose(pipe), 0) << command;
+    return text;
+}
+
+std::set<std::string> needed() {
+    std::istringstream lines(output_of("readelf -dW " + shim_path()));
+    std::set<std::string> names;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.find("(NEEDED)") != std::string::npos) {
+            names.insert(line.substr(line.find('[') + 1, line.find(']') - line.find('[') - 1));
+        }
+    }
+    return names;
+}
+
+TEST(BuiltLibrary, needs_libc_and_the_loader_alone) {
+    EXPECT_EQ(needed(), (std::set<std::string>{"libc.so.6", "ld-linux-x86-64.so.2"}));
+}
+
+TEST(BuiltLibrary, asks_for_nothing_newer_than_glibc_2_28) {
+    std::string symbols = output_of("readelf --dyn-syms -W " + shim_path());
+    int found = 0;
+    for (size_t at = symbols.find("@GLIBC_"); at != std::string::npos; at = symbols.find("@GLIBC_", at + 1)) {
+        int major = 0, minor = 0;
+        ASSERT_GE(sscanf(symbols.c_str() + at, "@GLIBC_%d.%d", &major, &minor), 2) << symbols.substr(at, 30);
+        EXPECT_EQ(major, 2);
+        EXPECT_LE(minor, 28) << symbols.substr(at - 40, 60);
+        found++;
+    }
+    EXPECT_GT(found, 0);
+}
+
+TEST(BuiltLibrary, exports_the_interposed_functions_and_nothing_else) {
+    std::istringstream lines(output_of("nm -D --defined-only " + shim_path()));
+    std::set<std::string> exported;
+    for (std::string line; std::getline(lines, line);) {
+        exported.insert(line.substr(line.rfind(' ') + 1));
+    }
+    EXPECT_EQ(exported, (std::set<std::string>{"malloc", "calloc", "realloc", "reallocarray", "free", "posix_memalign",
+                                               "aligned_alloc", "memalign", "valloc", "pvalloc", "malloc_usable_size",
+                                               "free_sized", "free_aligned_sized", "dlsym", "dlvsym", "dlclose"}));
+}
+
+TEST(BuiltLibrary, takes_one_pointer_of_static_thread_storage) {
+    std::istringstream lines(output_of("readelf -lW " + shim_path()));
+    bool found = false;
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::string type, offset, address, physical, file_bytes, bytes;
+        words >> type >> offset >> address >> physical >> file_bytes >> bytes;
+        if (type == "TLS") {
+            found = true;
+            EXPECT_EQ(std::stoul(bytes, nullptr, 16), sizeof(void*));
+        }
+    }
+    EXPECT_TRUE(found);
+}
+
+TEST(BuiltLibrary, binds_nothing_lazily_and_is_never_unloaded) {
+    std::string dynamic = output_of("readelf -dW " + shim_path());
+    EXPECT_NE(dynamic.find("NOW NODELETE"), std::string::npos) << dynamic;
+}
+
+}  // namespace
+}  // namespace nh::test

@@ -1,0 +1,29 @@
+#include "tests/native/shim/recording.h"
+
+namespace nh::test {
+namespace {
+
+TEST(Loader, malloc_looked_up_on_libc_is_recorded_and_rtld_next_keeps_its_meaning) {
+    Recording run({target_path("loader")});
+    expect_sound(run);
+    EXPECT_EQ(run.target.number("wrong"), 0);
+    Recording idle({target_path("loader"), "nothing"});
+    expect_equal(run.target, run.totals - idle.totals);
+}
+
+TEST(Loader, another_allocator_in_search_order_is_the_one_called) {
+    Recording run({target_path("signal_storm"), "return", "10"});
+    expect_sound(run);
+    EXPECT_EQ(run.target.number("bump"), 1);
+}
+
+TEST(Loader, allocations_of_an_indirect_function_resolver_work_before_relocation) {
+    Recording run({target_path("early")});
+    expect_sound(run);
+    // 1,000 blocks, each but the last freed, and one realloc: all before there was a way to record them.
+    EXPECT_GE(run.image().missed_calls() + static_cast<uint64_t>(run.totals.allocations), 1002u);
+    EXPECT_GE(run.totals.allocations, 1);
+}
+
+}  // namespace
+}  // namespace nh::test
