@@ -212,6 +212,9 @@ bool succeeded(Written written) {
         case Written::told_to_stop:
             switch_off(wire::off_reason::told_to_stop);
             break;
+        case Written::no_room:
+            switch_off(wire::off_reason::no_thread_state);
+            break;
     }
     return false;
 }
@@ -253,11 +256,7 @@ ThreadState* take_ring(Standing before, uintptr_t position) {
     if (!leaving && before != Standing::ringless(ring_releases())) {
         state = take_own_ring(position);
     }
-    if (state == nullptr) {
-        state = lock_shared_ring(own_slot, &new_writer);
-    }
-    if (state == nullptr) {
-        switch_off(wire::off_reason::no_thread_state);
+    if (state == nullptr && !succeeded(lock_shared_ring(own_slot, &state, &new_writer))) {
         return nullptr;
     }
     if (new_writer && !succeeded(introduce(state))) {

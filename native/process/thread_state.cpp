@@ -11,8 +11,9 @@ namespace nh::process {
 namespace {
 
 namespace kernel = transport::kernel;
+using transport::Written;
 
-constexpr uint64_t lock_wait_seconds = 2;
+constexpr int most_unlock_attempts = 1 << 20;
 
 transport::Region region;
 ThreadState* states;
@@ -32,19 +33,16 @@ enum class Lock : uint8_t { taken, taken_before, busy, unusable };
 // The kernel fills in the holder's id, hands the lock on and tells when the holder is dead or is ourselves
 // (a hook that was left by longjmp). It needs no robust list, which belongs to libc.
 Lock lock_once(wire::ring* header, int operation, const timespec* until) {
+    uint32_t seen = __atomic_load_n(&header->lock, __ATOMIC_RELAXED);
     long result = kernel::futex(&header->lock, operation, 0, until);
     switch (result) {
         case 0:
             return Lock::taken;
         case -EDEADLK:
             return Lock::taken_before;
-        case -ESRCH: {  // the holder died; whoever wins the exchange frees the lock, and all try again
-            uint32_t dead = __atomic_load_n(&header->lock, __ATOMIC_RELAXED);
-            if (dead != 0) {
-                __atomic_compare_exchange_n(&header->lock, &dead, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-            }
+        case -ESRCH:  // the holder died; whoever wins the exchange frees the lock, and all try again
+            __atomic_compare_exchange_n(&header->lock, &seen, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
             return Lock::busy;
-        }
         case -ENOSYS:
         case -EPERM:
             return Lock::unusable;
@@ -57,29 +55,65 @@ bool is_held(Lock lock) {
     return lock == Lock::taken || lock == Lock::taken_before;
 }
 
-uint64_t realtime_seconds() {
-    timespec now = {};
-    clock_gettime(CLOCK_REALTIME, &now);
-    return static_cast<uint64_t>(now.tv_sec);
+timespec next_look() {
+    timespec at = {};
+    clock_gettime(CLOCK_REALTIME, &at);  // FUTEX_LOCK_PI knows no other clock
+    at.tv_nsec += transport::look_again_ns;
+    if (at.tv_nsec >= 1'000'000'000) {
+        at.tv_nsec -= 1'000'000'000;
+        at.tv_sec++;
+    }
+    return at;
 }
 
-wire::ring* take_any_lock() {
+// Whether the holder of a shared ring writes on, or waits for room as anybody may.
+class Holder {
+  public:
+    explicit Holder(const transport::RingSpan& ring) : ring_(ring) {}
+
+    bool is_stuck() {
+        uint64_t head = __atomic_load_n(&ring_.header->head, __ATOMIC_RELAXED);
+        uint64_t used = head - __atomic_load_n(&ring_.header->tail, __ATOMIC_RELAXED);
+        if (head != seen_head_ || used + most_record_bytes > ring_.capacity) {
+            seen_head_ = head;
+            looks_ = 0;
+        }
+        return ++looks_ > stuck_looks;
+    }
+
+  private:
+    static constexpr uint64_t most_record_bytes = 64;
+    static constexpr uint32_t stuck_looks = 100;  // ten seconds: a thread stopped in a debugger, or ended by force
+
+    const transport::RingSpan& ring_;
+    uint64_t seen_head_ = 0;
+    uint32_t looks_ = 0;
+};
+
+wire::ring* try_any_lock() {
     wire::ring* first = region.rings + exclusive_rings();
     for (uint32_t i = 0; i < region.shared_ring_count; i++) {
         if (is_held(lock_once(first + i, FUTEX_TRYLOCK_PI, nullptr))) {
             return first + i;
         }
     }
+    return nullptr;
+}
+
+Written wait_for_lock(ThreadState* state) {
     __atomic_add_fetch(&region.header->lock_waits, 1, __ATOMIC_RELAXED);
-    // Waiting threads spread by their stack's address, which differs between any two.
-    uint32_t own = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(&first) >> 12) % region.shared_ring_count;
-    timespec until = {static_cast<time_t>(realtime_seconds() + lock_wait_seconds + 1), 0};
-    while (realtime_seconds() < static_cast<uint64_t>(until.tv_sec)) {
-        if (is_held(lock_once(first + own, FUTEX_LOCK_PI, &until))) {
-            return first + own;
+    transport::Patience patience(region);
+    Holder holder(state->ring.span);
+    for (;;) {
+        timespec until = next_look();
+        if (is_held(lock_once(state->ring.span.header, FUTEX_LOCK_PI, &until))) {
+            return Written::yes;
+        }
+        Written collector = patience.look();
+        if (collector != Written::yes || holder.is_stuck()) {
+            return collector != Written::yes ? collector : Written::no_room;
         }
     }
-    return nullptr;
 }
 
 void begin(ThreadState* state, uint32_t tid, uint32_t slot) {
@@ -157,24 +191,36 @@ uint32_t ring_releases() {
     return __atomic_load_n(&releases, __ATOMIC_RELAXED);
 }
 
-ThreadState* lock_shared_ring(uint32_t slot, bool* new_writer) {
-    wire::ring* header = take_any_lock();
+Written lock_shared_ring(uint32_t slot, ThreadState** state, bool* new_writer) {
+    wire::ring* header = try_any_lock();
     if (header == nullptr) {
-        return nullptr;
+        // Waiting threads spread by their stack's address, which differs between any two.
+        uint32_t choice = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(&header) >> 12) % region.shared_ring_count;
+        Written waited = wait_for_lock(&states[exclusive_rings() + choice]);
+        if (waited != Written::yes) {
+            *state = nullptr;
+            return waited;
+        }
+        header = region.rings + exclusive_rings() + choice;
     }
     uint32_t tid = lock_holder(header);
-    ThreadState* state = &states[header - region.rings];
-    *new_writer = header->owner_tid != tid || header->owner_slot != slot || !state->wrote;
+    *state = &states[header - region.rings];
+    *new_writer = header->owner_tid != tid || header->owner_slot != slot || !(*state)->wrote;
     if (*new_writer) {
         header->owner_slot = slot;
         header->owner_tid = tid;
-        begin(state, tid, slot);
+        begin(*state, tid, slot);
     }
-    return state;
+    return Written::yes;
 }
 
 void unlock_shared_ring(ThreadState* state) {
-    kernel::futex(&state->ring.span.header->lock, FUTEX_UNLOCK_PI, 0);
+    // The kernel gives up with EAGAIN while another thread is just beginning or ceasing to wait for this lock (seen on
+    // 6.18, 200 times in 12,000); its next attempt finds that one settled.
+    long result = -EAGAIN;
+    for (int i = 0; i < most_unlock_attempts && (result == -EAGAIN || result == -EINTR); i++) {
+        result = kernel::futex(&state->ring.span.header->lock, FUTEX_UNLOCK_PI, 0);
+    }
 }
 
 void unlock_abandoned_rings() {

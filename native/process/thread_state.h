@@ -72,9 +72,9 @@ void release_ring(ThreadState* state);
 // Counts the releases in this process: a ringless thread asks again when it changed.
 uint32_t ring_releases();
 
-// A shared ring under its lock; null when none could be had in bounded time. *new_writer: the ring's last events are
-// not of this thread.
-ThreadState* lock_shared_ring(uint32_t slot, bool* new_writer);
+// A shared ring under its lock, waiting for it as long as its holder gets on or the collector may yet make room for it;
+// *state is null when it does not. *new_writer: the ring's last events are not of this thread.
+transport::Written lock_shared_ring(uint32_t slot, ThreadState** state, bool* new_writer);
 void unlock_shared_ring(ThreadState* state);
 // Every shared ring that the caller still holds because a hook of it was left by longjmp.
 void unlock_abandoned_rings();

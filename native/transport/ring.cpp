@@ -7,7 +7,6 @@
 namespace nh::transport {
 namespace {
 
-constexpr uint64_t look_again_ns = 100'000'000;
 constexpr uint64_t stuck_ns = 2'000'000'000;
 constexpr uint32_t stuck_looks = stuck_ns / look_again_ns;
 
@@ -24,31 +23,9 @@ bool collector_died(const Region& region) {
     return (owner & FUTEX_OWNER_DIED) != 0;
 }
 
-// Tells a collector that is asleep from one that lives on: by its clock standing still.
-class Patience {
-  public:
-    explicit Patience(const Region& region) : region_(region), seen_(clock()), since_(now_ns()) {}
-
-    // Both counts must run out: the looks alone would run out early in a storm of signals, the time alone after the
-    // whole process group was stopped for a while.
-    bool exhausted() {
-        uint64_t now = now_ns();
-        if (clock() != seen_) {
-            seen_ = clock();
-            since_ = now;
-            looks_ = 0;
-        }
-        return ++looks_ > stuck_looks && now - since_ > stuck_ns;
-    }
-
-  private:
-    uint64_t clock() const { return __atomic_load_n(&region_.header->clock_ns, __ATOMIC_RELAXED); }
-
-    const Region& region_;
-    uint64_t seen_;
-    uint64_t since_;
-    uint32_t looks_ = 0;
-};
+uint64_t collector_clock(const Region& region) {
+    return __atomic_load_n(&region.header->clock_ns, __ATOMIC_RELAXED);
+}
 
 void wake_collector(const Region& region) {
     uint32_t* sleeping = &region.header->collector_sleeping;
@@ -77,22 +54,38 @@ Written wait_for_room(const Region& region, RingWriter& ring, uint64_t bytes) {
         if (recording_mark() != ring.mark) {
             return Written::not_recording;
         }
-        if (collector_died(region)) {
-            return Written::collector_died;
-        }
-        if (__atomic_load_n(&region.header->control, __ATOMIC_RELAXED) == static_cast<uint32_t>(wire::control::stop)) {
-            return Written::told_to_stop;
-        }
-        if (patience.exhausted()) {
-            return Written::collector_stuck;
+        Written collector = patience.look();
+        if (collector != Written::yes) {
+            return collector;
         }
         wake_collector(region);
-        timespec wait = {0, static_cast<long>(look_again_ns)};
+        timespec wait = {0, look_again_ns};
         kernel::futex(&header->drained, FUTEX_WAIT, drained, &wait);
     }
 }
 
 }  // namespace
+
+Patience::Patience(const Region& region) : region_(region), seen_clock_(collector_clock(region)), since_ns_(now_ns()) {}
+
+Written Patience::look() {
+    if (collector_died(region_)) {
+        return Written::collector_died;
+    }
+    if (__atomic_load_n(&region_.header->control, __ATOMIC_RELAXED) == static_cast<uint32_t>(wire::control::stop)) {
+        return Written::told_to_stop;
+    }
+    uint64_t now = now_ns();
+    if (collector_clock(region_) != seen_clock_) {
+        seen_clock_ = collector_clock(region_);
+        since_ns_ = now;
+        looks_ = 0;
+    }
+    // Both counts must run out: the looks alone would run out early in a storm of signals, the time alone after the
+    // whole process group was stopped for a while.
+    bool stands_still = ++looks_ > stuck_looks && now - since_ns_ > stuck_ns;
+    return stands_still ? Written::collector_stuck : Written::yes;
+}
 
 void open_ring(RingWriter& ring, uint32_t mark) {
     ring.head = __atomic_load_n(&ring.span.header->head, __ATOMIC_ACQUIRE);

@@ -14,6 +14,7 @@ enum class Written : uint8_t {
     collector_died,   // the ring is full and nobody will ever drain it
     collector_stuck,  // it lives by its mutex, but its clock stands still
     told_to_stop,
+    no_room,  // no ring of its own, and a shared one could not be had
 };
 
 struct RingWriter {
@@ -22,6 +23,22 @@ struct RingWriter {
     uint64_t limit;  // position beyond which the slow way has to look at the consumer
     uint64_t clock;  // the region's clock at this ring's last time event
     uint32_t mark;   // the recording mark of the process that opened it
+};
+
+// For whoever waits in rounds of look_again_ns: tells a collector that will go on from one that will not.
+constexpr long look_again_ns = 100'000'000;
+class Patience {
+  public:
+    explicit Patience(const Region& region);
+
+    // Written::yes: wait on. Looks at the collector's mutex, at what it says, and whether its clock stands still.
+    Written look();
+
+  private:
+    const Region& region_;
+    uint64_t seen_clock_;
+    uint64_t since_ns_;
+    uint32_t looks_ = 0;
 };
 
 // Takes up writing where the ring's last owner stopped; a `thread` and a `time` event must come next.
