@@ -40,6 +40,9 @@ internal struct HeapOperation
 
     public OperationKind Kind;
 
+    /// <summary>It was parked.</summary>
+    public bool Delayed;
+
     /// <summary>A death by the thread whose last allocation this was.</summary>
     public bool Temporary;
 }

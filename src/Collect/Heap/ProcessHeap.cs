@@ -336,7 +336,7 @@ internal sealed class ProcessHeap : IDisposable
 
         var stream = Streams[death.Stream];
         stream.Add(-bytes, LastPass);
-        if (death.Pass != LastPass)
+        if (death.Delayed)
         {
             stream.WasDelayed(bytes, death.Pass, LastPass);
         }

@@ -38,8 +38,8 @@ internal sealed class StreamSums
         _least[i] = Math.Min(_least[i], Sum);
     }
 
-    /// <summary>A death that was read in an earlier pass has been applied: since then the sums were too high by its
-    /// bytes.</summary>
+    /// <summary>A death that had to wait for its turn has been applied: from where it was read the sums were too
+    /// high by its bytes.</summary>
     public void WasDelayed(long bytes, long readInPass, long pass)
     {
         Advance(pass);

@@ -116,7 +116,9 @@ internal sealed unsafe class StripeOrder : IDisposable
             return Turn.Late;
         }
 
-        if (!_parked.TryAdd(Key(stripe, operation.Order), operation))
+        var parked = operation;
+        parked.Delayed = true;
+        if (!_parked.TryAdd(Key(stripe, operation.Order), parked))
         {
             return Turn.Late; // the same number twice: no shim of ours does that
         }

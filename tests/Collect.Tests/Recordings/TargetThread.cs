@@ -34,11 +34,6 @@ internal sealed unsafe class TargetThread
     /// <summary>Publish at once.</summary>
     public bool Immediate { get; set; } = true;
 
-    public int Unpublished => _made.Count;
-
-    /// <summary>Which heap events have been published, in order.</summary>
-    public Action<int>? Published { get; set; }
-
     public void Alloc(ulong address, ulong size, uint node)
     {
         Time();
@@ -94,6 +89,18 @@ internal sealed unsafe class TargetThread
         {
             Append(bytes);
         }
+    }
+
+    /// <summary>Puts the next made event into the ring and says what it was.</summary>
+    public EventKind? PublishOne()
+    {
+        if (!_made.TryDequeue(out var bytes))
+        {
+            return null;
+        }
+
+        Append(bytes);
+        return (EventKind)bytes[7];
     }
 
     /// <summary>Any bytes into the ring.</summary>

@@ -1,0 +1,92 @@
+using CsCheck;
+
+namespace NativeHeap.Collect.Tests.Recordings;
+
+public sealed class SeveralThreadsTests
+{
+    [Fact]
+    public void A_free_that_is_read_before_its_malloc_waits_for_it()
+    {
+        using var recorder = new Recorder();
+        var target = new Target();
+        var process = recorder.Attach(target);
+        var stack = target.AddStack(0x401000);
+        var one = target.Thread(0, 100);
+        var two = target.Thread(0, 101);
+        one.Immediate = false;
+        one.Alloc(0x1000, 100, stack);
+        two.Free(0x1000);
+        two.Alloc(0x1000, 30, stack);
+        recorder.Recording.DrainOnce();
+        Assert.Equal(0, recorder.Recording.LiveBlocks);
+        one.Publish();
+        recorder.Recording.DrainOnce();
+        Assert.Equal((1, 30), (recorder.Recording.LiveBlocks, recorder.Recording.LiveBytes));
+
+        using var trace = recorder.Read(process);
+        Assert.Equal((2, 1), (trace.Processes[0].Totals.Allocations, trace.Processes[0].Totals.Frees));
+        Assert.Equal(0, trace.Info.LostEvents);
+    }
+
+    [Fact]
+    public void Both_halves_of_a_realloc_wait_for_their_own_turn()
+    {
+        using var recorder = new Recorder();
+        var target = new Target();
+        var process = recorder.Attach(target);
+        var stack = target.AddStack(0x401000);
+        var one = target.Thread(0, 100);
+        var two = target.Thread(0, 101);
+        one.Immediate = false;
+        one.Alloc(0x1000, 100, stack);
+        one.Alloc(0x2000, 10, stack);
+        one.Free(0x2000);
+        two.Move(0x1000, 0x2000, 200, stack); // its old block and its new address wait for different events
+        recorder.Recording.DrainOnce();
+        one.Publish(3);
+        recorder.Recording.DrainOnce();
+        Assert.Equal(1, recorder.Recording.LiveBlocks);
+        one.Publish();
+        recorder.Recording.DrainOnce();
+        Assert.Equal((1, 200), (recorder.Recording.LiveBlocks, recorder.Recording.LiveBytes));
+
+        using var trace = recorder.Read(process);
+        Assert.Equal((3, 2), (trace.Processes[0].Totals.Allocations, trace.Processes[0].Totals.Frees));
+    }
+
+    [Fact]
+    public void A_number_that_never_comes_is_passed_over_at_the_end_and_counted()
+    {
+        using var recorder = new Recorder();
+        var target = new Target();
+        var process = recorder.Attach(target);
+        var stack = target.AddStack(0x401000);
+        var thread = target.Thread(0, 100);
+        target.TakeNumber(0, 0x1000); // a thread killed inside its hook
+        thread.Alloc(0x1000, 100, stack);
+        thread.Alloc(0x2000, 10, stack);
+        recorder.Recording.DrainOnce();
+        Assert.Equal(1, recorder.Recording.LiveBlocks);
+
+        using var trace = recorder.Read(process);
+        Assert.Equal((2, 110), (trace.Processes[0].Totals.LiveBlocks, trace.Processes[0].Totals.LiveBytes));
+        Assert.Equal(1, trace.Info.LostEvents);
+        Assert.False(trace.Processes[0].Complete);
+        Assert.False(trace.Info.Complete);
+    }
+
+    [Fact]
+    public void Totals_stacks_and_bounds_are_right_in_whatever_order_rings_are_read()
+    {
+        RandomProgram.Steps.Sample(
+            steps =>
+            {
+                using var recorder = new Recorder();
+                var program = new RandomProgram(recorder, steps);
+                using var trace = program.Run();
+                program.Check(trace);
+            },
+            iter: 150,
+            threads: 1);
+    }
+}
