@@ -63,15 +63,15 @@ bool are_headers(uintptr_t address, const Elf64_Ehdr& header, uintptr_t bias) {
 // Nearly always just behind the ELF header. Tools that move them put them into a segment of their own behind all
 // others, at a file offset that tells the place within the page.
 uintptr_t find_headers(const Elf64_Ehdr& header, const ImagePlace& place) {
-    if (are_headers(place.start + header.e_phoff, header, place.bias)) {
-        return place.start + header.e_phoff;
+    if (are_headers(place.header + header.e_phoff, header, place.bias)) {
+        return place.header + header.e_phoff;
     }
     const uintptr_t within = header.e_phoff & (page_bytes - 1);
-    const uintptr_t end = place.end != 0 ? place.end : place.start + most_searched;
-    if (end - place.start > most_searched) {
+    const uintptr_t end = place.end > place.header ? place.end : place.header + most_searched;
+    if (end - place.header > most_searched) {
         return 0;
     }
-    for (uintptr_t page = place.start + page_bytes; page < end; page += page_bytes) {
+    for (uintptr_t page = place.header + page_bytes; page < end; page += page_bytes) {
         if (are_headers(page + within, header, place.bias)) {
             return page + within;
         }
@@ -86,9 +86,8 @@ void read_headers(const Elf64_Phdr* headers, uint32_t count, ElfImage* image) {
         if (part.p_type != PT_LOAD || part.p_memsz >= uintptr_t{1} << 46) {
             continue;
         }
-        if (start + part.p_memsz > image->end) {
-            image->end = start + part.p_memsz;
-        }
+        image->start = start < image->start ? start & ~(page_bytes - 1) : image->start;
+        image->end = start + part.p_memsz > image->end ? start + part.p_memsz : image->end;
         if ((part.p_flags & PF_R) != 0 && image->segment_count < ElfImage::most_segments) {
             image->segments[image->segment_count++] = {start, start + part.p_filesz};
         }
@@ -139,25 +138,24 @@ uintptr_t ElfImage::segment_end(uintptr_t address) const {
 
 bool describe_image(const ImagePlace& place, ElfImage* image) {
     memset(image, 0, sizeof(*image));
-    image->start = place.start;
+    image->start = place.end == 0 || place.header < place.start ? place.header : place.start;
     image->end = place.end;
     image->bias = place.bias;
-    if ((place.start & (page_bytes - 1)) != 0 || !page_readable(place.start)) {
-        return false;
-    }
-    const Elf64_Ehdr& header = *reinterpret_cast<const Elf64_Ehdr*>(place.start);
-    if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
-        header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phnum == 0 || header.e_phnum > most_program_headers) {
+    if ((place.header & (page_bytes - 1)) != 0 || !page_readable(place.header)) {
         return guess_segment(place, image);
     }
-    const uintptr_t headers = find_headers(header, place);
+    const Elf64_Ehdr& header = *reinterpret_cast<const Elf64_Ehdr*>(place.header);
+    const bool sensible = memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_ident[EI_CLASS] == ELFCLASS64 &&
+                          header.e_phentsize == sizeof(Elf64_Phdr) && header.e_phnum != 0 &&
+                          header.e_phnum <= most_program_headers;
+    const uintptr_t headers = sensible ? find_headers(header, place) : 0;
     if (headers == 0) {
         return guess_segment(place, image);
     }
     read_headers(reinterpret_cast<const Elf64_Phdr*>(headers), header.e_phnum, image);
     // Shared libraries may name an entry that nobody ever enters.
     const uintptr_t entry = image->bias + header.e_entry;
-    if (entry == getauxval(AT_ENTRY) || place.start == getauxval(AT_BASE)) {
+    if (entry == getauxval(AT_ENTRY) || place.header == getauxval(AT_BASE)) {
         image->entry = entry;
     }
     return true;

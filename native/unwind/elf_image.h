@@ -27,7 +27,8 @@ struct ElfImage {
 
 // Where a module is mapped, as far as the loader says.
 struct ImagePlace {
-    uintptr_t start, end;  // mapped range; its ELF header is at the start; end 0: not known
+    uintptr_t header;      // its ELF header, by which it is known
+    uintptr_t start, end;  // the mapped range, or a part of it; end 0: not known
     uintptr_t bias;
     uintptr_t frame_header;  // 0: not known
 };

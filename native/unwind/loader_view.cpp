@@ -139,8 +139,10 @@ bool find_object(uintptr_t address, LoadedObject* object) {
         if (lock_free_find(reinterpret_cast<void*>(address), &found) != 0 || found.map == nullptr) {
             return false;
         }
-        object->place = {reinterpret_cast<uintptr_t>(found.map_start), reinterpret_cast<uintptr_t>(found.map_end),
-                         found.map->l_addr, reinterpret_cast<uintptr_t>(found.frame_header)};
+        // Of an object with holes this is the range of one segment.
+        object->place = {header_of(*loader, *found.map), reinterpret_cast<uintptr_t>(found.map_start),
+                         reinterpret_cast<uintptr_t>(found.map_end), found.map->l_addr,
+                         reinterpret_cast<uintptr_t>(found.frame_header)};
         object->map = found.map;
         return true;
     }

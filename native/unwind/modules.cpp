@@ -26,9 +26,10 @@ struct Identity {
 struct Entry {
     uint32_t version;  // odd while it is being written
     State state;
-    uint32_t record;  // in the shared table
-    uint32_t slot;    // process slot that wrote the record
-    uint64_t serial;  // order of registration
+    uint32_t record;   // in the shared table
+    uint32_t slot;     // process slot that wrote the record
+    uint64_t serial;   // order of registration
+    uintptr_t header;  // where its ELF header is mapped
     Identity identity;
     ElfImage image;
 };
@@ -37,7 +38,7 @@ struct Registry {
     uint32_t count;  // entries ever used
     uint32_t evicted;
     uint64_t next_serial;
-    uintptr_t starts[most_modules];  // of loaded entries, else 0: what the search looks through
+    uintptr_t headers[most_modules];  // of loaded entries, else 0: what the search looks through
     Entry entries[most_modules];
 };
 
@@ -74,11 +75,11 @@ uint64_t now() {
     return __atomic_load_n(table.clock_ns, __ATOMIC_RELAXED);
 }
 
-// Entry of the loaded module at `start`, copied whole; no_record when there is none or it is being changed.
-bool copy_entry(uintptr_t start, Identity* identity, ElfImage* image) {
+// The loaded module whose ELF header is there, copied whole. False when there is none or it is being changed.
+bool copy_entry(uintptr_t header, Identity* identity, ElfImage* image) {
     const uint32_t count = __atomic_load_n(&registry->count, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < count; ++i) {
-        if (__atomic_load_n(&registry->starts[i], __ATOMIC_RELAXED) != start) {
+        if (__atomic_load_n(&registry->headers[i], __ATOMIC_RELAXED) != header) {
             continue;
         }
         const Entry& entry = registry->entries[i];
@@ -109,7 +110,7 @@ void set_state(uint32_t index, State state) {
     begin_write(entry);
     entry.state = state;
     end_write(entry);
-    __atomic_store_n(&registry->starts[index], state == State::loaded ? entry.image.start : 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&registry->headers[index], state == State::loaded ? entry.header : 0, __ATOMIC_RELAXED);
     // A record written by an ancestor still holds for the ancestor.
     if (entry.record == no_record || entry.slot != table.slot) {
         return;
@@ -176,7 +177,7 @@ void grow_generation() {
 
 bool still_loaded(const Entry& entry) {
     LoadedObject object;
-    return find_object(entry.image.start, &object) && object.place.start == entry.image.start &&
+    return find_object(entry.header, &object) && object.place.header == entry.header &&
            same_object(identity_of(object), entry.identity);
 }
 
@@ -235,6 +236,7 @@ bool remember(const LoadedObject& object, const ElfImage& image) {
     Entry& entry = registry->entries[index];
     const bool keep_record = same && entry.slot == table.slot && entry.record != no_record;
     begin_write(entry);
+    entry.header = object.place.header;
     entry.identity = identity;
     entry.image = image;
     if (!keep_record) {
@@ -268,7 +270,7 @@ ModuleKnown find_module(uintptr_t address, ElfImage* image) {
         return ModuleKnown::none;
     }
     Identity known;
-    if (copy_entry(object.place.start, &known, image) && same_object(known, identity_of(object))) {
+    if (copy_entry(object.place.header, &known, image) && same_object(known, identity_of(object))) {
         return ModuleKnown::remembered;
     }
     if (!describe_image(object.place, image)) {
@@ -280,7 +282,7 @@ ModuleKnown find_module(uintptr_t address, ElfImage* image) {
     }
     // Another thread may have been quicker.
     ElfImage theirs;
-    if (copy_entry(object.place.start, &known, &theirs) && same_object(known, identity_of(object))) {
+    if (copy_entry(object.place.header, &known, &theirs) && same_object(known, identity_of(object))) {
         return ModuleKnown::remembered;
     }
     return remember(object, *image) ? ModuleKnown::remembered : ModuleKnown::passing;

@@ -30,24 +30,13 @@ bool element_readable(const link_map* map) {
     return page_readable(element) && page_readable(element + sizeof(link_map) - 1);
 }
 
-// The main program's header need not be at its bias.
-uintptr_t main_program_start(uintptr_t bias) {
-    auto headers = reinterpret_cast<const Elf64_Phdr*>(getauxval(AT_PHDR));
-    for (uint64_t i = 0; headers != nullptr && i < getauxval(AT_PHNUM); ++i) {
-        if (headers[i].p_type == PT_LOAD) {
-            return bias + (headers[i].p_vaddr & ~(page_bytes - 1));
-        }
-    }
-    return 0;
-}
-
-bool describe(const link_map* map, bool first, Known* entry) {
-    const uintptr_t start = first ? main_program_start(map->l_addr) : map->l_addr;
+bool describe(const r_debug& loader, const link_map* map, Known* entry) {
+    const uintptr_t header = header_of(loader, *map);
     ElfImage image;
-    if (!describe_image({start, 0, map->l_addr, 0}, &image)) {
+    if (!describe_image({header, 0, 0, map->l_addr, 0}, &image)) {
         return false;
     }
-    *entry = {map, map->l_ld, {image.start, image.end, image.bias, image.frame_header}};
+    *entry = {map, map->l_ld, {header, image.start, image.end, image.bias, image.frame_header}};
     return true;
 }
 
@@ -69,7 +58,7 @@ void copy_list(const r_debug& loader) {
             found = known[i].map == map && known[i].dynamic == map->l_ld && known[i].place.bias == map->l_addr;
             entry = found ? known[i] : entry;
         }
-        if (found || describe(map, map == loader.r_map, &entry)) {
+        if (found || describe(loader, map, &entry)) {
             known[count++] = entry;
         }
     }
@@ -101,6 +90,19 @@ Found look_up(uintptr_t address, LoadedObject* object) {
 }
 
 }  // namespace
+
+uintptr_t header_of(const r_debug& loader, const link_map& map) {
+    if (&map != loader.r_map) {
+        return map.l_addr;
+    }
+    auto headers = reinterpret_cast<const Elf64_Phdr*>(getauxval(AT_PHDR));
+    for (uint64_t i = 0; headers != nullptr && i < getauxval(AT_PHNUM); ++i) {
+        if (headers[i].p_type == PT_LOAD) {
+            return map.l_addr + (headers[i].p_vaddr & ~(page_bytes - 1));
+        }
+    }
+    return 0;
+}
 
 bool find_in_object_list(const r_debug& loader, uintptr_t address, LoadedObject* object) {
     Found found = look_up(address, object);

@@ -12,6 +12,10 @@ namespace nh::unwind {
 // was unloaded stays in the copy until forget_object_list().
 bool find_in_object_list(const r_debug& loader, uintptr_t address, LoadedObject* object);
 
+// Where the object's ELF header is mapped. Only the main program, the list's first, may have it elsewhere than at its
+// bias.
+uintptr_t header_of(const r_debug& loader, const link_map& map);
+
 // Something may have been unloaded.
 void forget_object_list();
 

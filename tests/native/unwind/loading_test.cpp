@@ -195,7 +195,7 @@ TEST(Loading, the_link_map_alone_gives_the_same_modules) {
         const bool found = find_object(address, &by_list);
         use_link_map_only(false);
         ASSERT_TRUE(found);
-        EXPECT_EQ(by_look_up.place.start, by_list.place.start);
+        EXPECT_EQ(by_look_up.place.header, by_list.place.header);
         EXPECT_EQ(by_look_up.place.bias, by_list.place.bias);
         EXPECT_EQ(by_look_up.place.frame_header, by_list.place.frame_header);
         EXPECT_EQ(by_look_up.map, by_list.map);
