@@ -17,8 +17,7 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
     private readonly Dictionary<ProcessId, TrackedProcess> _byId = [];
     private readonly Dictionary<int, int> _images = [];
     private long _restBytes; // live in processes that are not active
-    private long _ghostBytes; // most of what ended processes had, for this pass and for the next
-    private long _nextGhostBytes;
+    private long _ghostBytes; // the most that processes had which ended in this pass
     private int _discovering;
     private long _strayEvents;
 
@@ -368,13 +367,12 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
         }
     }
 
-    // Its bytes count in the trace's upper bound until its end was known: in this pass and the beginning of the next.
+    // Its bytes count in the trace's upper bound until its end was known, which was before the heads of this pass.
     private void LeaveTrace(TrackedProcess process)
     {
         process.IsActive = false;
         _active.Remove(process);
         _ghostBytes += process.LastHigh;
-        _nextGhostBytes += process.LastHigh;
     }
 
     private long Low(long settled)
@@ -418,7 +416,7 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
             Interval.TakeLow(Low(pass - PeakInterval.Lag));
         }
 
-        (_ghostBytes, _nextGhostBytes) = (_nextGhostBytes, 0);
+        _ghostBytes = 0;
         RestQuiet(pass);
     }
 

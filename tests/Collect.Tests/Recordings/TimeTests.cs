@@ -1,0 +1,158 @@
+using NativeHeap.Trace;
+
+namespace NativeHeap.Collect.Tests.Recordings;
+
+public sealed class TimeTests
+{
+    [Fact]
+    public void Cohorts_and_timeline_know_what_was_alive_at_the_edge_of_every_bucket()
+    {
+        using var recorder = new Recorder();
+        var target = new Target();
+        var process = recorder.Attach(target);
+        var stack = target.AddStack(0x401000);
+        var thread = target.Thread(0, 100);
+        thread.Alloc(0x1000, 1, stack);
+        thread.Alloc(0x2000, 2, stack);
+        recorder.At(9);
+        thread.Free(0x1000); // still bucket 0
+        recorder.At(10);
+        thread.Alloc(0x3000, 4, stack);
+        thread.Alloc(0x4000, 8, stack);
+        thread.Free(0x4000);
+        recorder.Recording.DrainOnce();
+        recorder.Recording.Flush();
+        recorder.At(35);
+        thread.Free(0x2000);
+
+        using var trace = recorder.Read(process);
+        Assert.Equal(
+            [(0, 0, 1, 1L), (0, 3, 1, 2L), (1, -1, 1, 4L), (1, 1, 1, 8L)],
+            trace.Cohorts().Select(row => (row.Birth, row.Death, (int)row.Blocks, row.Bytes)));
+        Assert.Equal(
+            [(0L, 2L, 3L, 2L), (10_000_000, 6, 14, 4), (30_000_000, 4, 6, 4)],
+            trace.Timeline().Select(row => (row.TimeNs, row.LiveBytes, row.LivePeakBytes, row.Allocations)));
+    }
+
+    [Fact]
+    public void Buckets_double_when_a_run_grows_long_and_rows_merge()
+    {
+        using var recorder = new Recorder();
+        var target = new Target();
+        var process = recorder.Attach(target);
+        var stack = target.AddStack(0x401000);
+        var thread = target.Thread(0, 100);
+        var ended = new Target();
+        recorder.Attach(ended, Target.Introduction(pid: 101));
+        var other = ended.Thread(0, 101);
+        other.Alloc(0x1000, 64, ended.AddStack(0x401000));
+        recorder.At(10);
+        other.Alloc(0x2000, 32, ended.AddStack(0x401000));
+        recorder.Recording.DrainOnce();
+        var second = recorder.Recording.Processes[1].Id;
+        recorder.End(second);
+        recorder.Recording.Flush(); // these rows are out of our hands when buckets double
+
+        var random = new Random(1);
+        var live = new List<(ulong Address, long Ms, long Bytes)>();
+        var expected = new Dictionary<(long Birth, long Death), long>();
+        long ms = 10;
+        for (ulong i = 0; i < 3000; i++)
+        {
+            ms += random.Next(40);
+            recorder.At(ms);
+            var address = 0x100000 + (i * 16);
+            thread.Alloc(address, i, stack);
+            live.Add((address, ms, (long)i));
+            while (live.Count > 0 && random.Next(10) < 4)
+            {
+                var (dead, born, bytes) = live[0];
+                live.RemoveAt(0);
+                thread.Free(dead);
+                expected[(born, ms)] = expected.GetValueOrDefault((born, ms)) + bytes;
+            }
+
+            if (i % 100 == 0)
+            {
+                recorder.Recording.DrainOnce();
+                recorder.Recording.AddResident(process, target.ClockNs, (long)i * 4096);
+                recorder.Recording.Commit();
+            }
+        }
+
+        using var trace = recorder.Read(process);
+        var width = trace.Info.BucketNs!.Value / 1_000_000;
+        Assert.Equal(80, width); // the least that gives the 60 s fewer than 1,024 buckets
+        foreach (var (address, born, bytes) in live)
+        {
+            expected[(born, -width)] = expected.GetValueOrDefault((born, -width)) + bytes;
+        }
+
+        var merged = expected
+            .GroupBy(item => (item.Key.Birth / width, item.Key.Death / width))
+            .Select(group => (group.Key.Item1, group.Key.Item2, group.Sum(item => item.Value)))
+            .Order();
+        Assert.Equal(
+            merged,
+            trace.Cohorts().Where(row => row.Process == process)
+                .Select(row => ((long)row.Birth, (long)row.Death, row.Bytes)).Order());
+        Assert.Equal(
+            [new CohortRow(second, trace.StackTotals().Last().Stack, 0, -1, 2, 96)],
+            trace.Cohorts().Where(row => row.Process == second));
+        CheckTimeline(trace, process, width, expected, (long)(2900 * 4096));
+        var early = trace.Timeline().Single(row => row.Process == second);
+        Assert.Equal((0L, 96L, 96L, 2L), (early.TimeNs, early.LiveBytes, early.LivePeakBytes, early.Allocations));
+    }
+
+    [Fact]
+    public void Resident_size_is_in_the_timeline_without_any_event()
+    {
+        using var recorder = new Recorder();
+        var target = new Target();
+        var process = recorder.Attach(target);
+        target.Thread(0, 100).Alloc(0x1000, 5, target.AddStack(0x401000));
+        recorder.Recording.DrainOnce();
+        recorder.At(105);
+        recorder.Recording.AddResident(process, target.ClockNs, 12345);
+
+        using var trace = recorder.Read(process);
+        Assert.Equal(
+            [(0L, 5L, (long?)null), (100_000_000, 5, 12345)],
+            trace.Timeline().Select(row => (row.TimeNs, row.LiveBytes, row.RssBytes)));
+    }
+
+    [Fact]
+    public void A_time_that_cannot_be_is_moved_to_one_that_can()
+    {
+        using var recorder = new Recorder();
+        var target = new Target();
+        var process = recorder.Attach(target);
+        var thread = target.Thread(0, 100);
+        recorder.At(20);
+        target.ClockNs = ulong.MaxValue >> 8;
+        thread.Alloc(0x1000, 5, target.AddStack(0x401000));
+        recorder.At(30);
+
+        using var trace = recorder.Read(process);
+        Assert.Equal(3, trace.Cohorts().Single().Birth); // no later than what the collector wrote
+    }
+
+    private static void CheckTimeline(
+        TraceReader trace, Model.ProcessId process, long width, Dictionary<(long Birth, long Death), long> cohorts, long rss)
+    {
+        var rows = trace.Timeline().Where(row => row.Process == process).ToList();
+        Assert.All(rows, row =>
+        {
+            var bucket = row.TimeNs / 1_000_000 / width;
+            var alive = cohorts
+                .Where(item => item.Key.Birth / width <= bucket && (item.Key.Death < 0 || item.Key.Death / width > bucket))
+                .Sum(item => item.Value);
+            Assert.Equal(alive, row.LiveBytes);
+            Assert.True(row.LivePeakBytes >= row.LiveBytes);
+        });
+        Assert.Equal(trace.Processes[0].Totals.Peak.Bytes, rows.Max(row => row.LivePeakBytes));
+        Assert.Equal(3000, rows[^1].Allocations);
+        Assert.Equal(rss, rows.Last(row => row.RssBytes is not null).RssBytes);
+        Assert.Equal(30, rows.Count(row => row.RssBytes is not null));
+    }
+}
