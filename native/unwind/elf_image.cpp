@@ -88,7 +88,8 @@ void read_headers(const Elf64_Phdr* headers, uint32_t count, ElfImage* image) {
         }
         image->start = start < image->start ? start & ~(page_bytes - 1) : image->start;
         image->end = start + part.p_memsz > image->end ? start + part.p_memsz : image->end;
-        if ((part.p_flags & PF_R) != 0 && image->segment_count < ElfImage::most_segments) {
+        if ((part.p_flags & PF_R) != 0 && part.p_filesz != 0 && part.p_filesz <= part.p_memsz &&
+            image->segment_count < ElfImage::most_segments && range_readable(start, part.p_filesz)) {
             image->segments[image->segment_count++] = {start, start + part.p_filesz};
         }
     }

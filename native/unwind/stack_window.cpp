@@ -2,9 +2,7 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <linux/futex.h>
 #include <sys/auxv.h>
-#include <sys/syscall.h>
 
 #include "native/unwind/try_lock.h"
 
@@ -67,16 +65,7 @@ bool page_readable(uintptr_t address) {
         return false;
     }
     // A value that the word hardly has, so that the answer is EAGAIN at once; a zero timeout if it has it.
-    struct {
-        int64_t seconds, nanoseconds;
-    } timeout = {0, 0};
-    register const void* timeout_register asm("r10") = &timeout;
-    int64_t result;
-    asm volatile("syscall"
-                 : "=a"(result)
-                 : "a"(SYS_futex), "D"(address & ~uintptr_t{3}), "S"(FUTEX_WAIT_PRIVATE), "d"(0x4E485052),
-                   "r"(timeout_register)
-                 : "rcx", "r11", "memory");
+    const int64_t result = futex_wait(address, 0x4E485052, 0);
     return result == -EAGAIN || result == -ETIMEDOUT || result == -EINTR || result == 0;
 }
 

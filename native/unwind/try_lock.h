@@ -1,8 +1,26 @@
 // A lock that gives up: for rare writes in code that may run in a signal handler.
 #pragma once
+#include <linux/futex.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 
 namespace nh::unwind {
+
+// FUTEX_WAIT for at most that many ns (below one second) while the word at the address, rounded down to 4 bytes, has
+// the value. The negated error, or 0. Leaves errno alone.
+inline int64_t futex_wait(uintptr_t address, uint32_t value, int64_t nanoseconds) {
+    struct {
+        int64_t seconds, nanoseconds;
+    } timeout = {0, nanoseconds};
+    register const void* timeout_register asm("r10") = &timeout;
+    int64_t result;
+    asm volatile("syscall"
+                 : "=a"(result)
+                 : "a"(SYS_futex), "D"(address & ~uintptr_t{3}), "S"(FUTEX_WAIT_PRIVATE), "d"(value),
+                   "r"(timeout_register)
+                 : "rcx", "r11", "memory");
+    return result;
+}
 
 // The word that glibc keeps for each thread at the thread pointer: its own address.
 inline uintptr_t thread_pointer() {
@@ -11,7 +29,7 @@ inline uintptr_t thread_pointer() {
     return value;
 }
 
-// Never waits for the thread itself (a signal handler that interrupted the holder), and for others some 50 ms, which
+// Never waits for the thread itself (a signal handler that interrupted the holder), and for others some 200 ms, which
 // is far more than they need; when that was once in vain (the holder was killed), hardly at all. All zero is unlocked.
 class TryLock {
   public:
@@ -19,15 +37,19 @@ class TryLock {
       public:
         explicit Hold(TryLock& lock) : lock_(lock) {
             const uintptr_t self = thread_pointer();
-            const uint32_t spins = __atomic_load_n(&lock_.abandoned_, __ATOMIC_RELAXED) != 0 ? few_spins : most_spins;
-            for (uint32_t i = 0; i < spins && !held_; ++i) {
+            const bool abandoned = __atomic_load_n(&lock_.abandoned_, __ATOMIC_RELAXED) != 0;
+            for (uint32_t i = 0; i < (abandoned ? spins : spins + naps) && !held_; ++i) {
                 uintptr_t owner = 0;
                 held_ =
                     __atomic_compare_exchange_n(&lock_.owner_, &owner, self, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
                 if (owner == self) {
                     return;
                 }
-                __builtin_ia32_pause();
+                if (i < spins) {
+                    __builtin_ia32_pause();
+                } else if (!held_) {
+                    futex_wait(reinterpret_cast<uintptr_t>(&lock_.owner_), static_cast<uint32_t>(owner), 1000000);
+                }
             }
             __atomic_store_n(&lock_.abandoned_, held_ ? 0u : 1u, __ATOMIC_RELAXED);
         }
@@ -40,8 +62,8 @@ class TryLock {
         bool held() const { return held_; }
 
       private:
-        static constexpr uint32_t most_spins = 1u << 20;
-        static constexpr uint32_t few_spins = 1u << 8;
+        static constexpr uint32_t spins = 1u << 10;
+        static constexpr uint32_t naps = 200;  // of 1 ms; nobody wakes
         TryLock& lock_;
         bool held_ = false;
     };

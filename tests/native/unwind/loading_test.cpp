@@ -82,6 +82,19 @@ TEST(Loading, a_library_is_recorded_with_path_bias_and_build_id) {
     EXPECT_EQ(record->build_id_length, 20);
 }
 
+// This program is linked so: the loader's look-up then gives the range of one segment.
+TEST(Loading, a_program_with_holes_between_its_segments_is_one_module) {
+    take();
+    const auto address = reinterpret_cast<uintptr_t>(&take);
+    LoadedObject object;
+    ASSERT_TRUE(find_object(address, &object));
+    EXPECT_TRUE(!has_lock_free_look_up() || object.place.start > object.place.header) << "not a program with holes";
+    const wire::module* record = record_of(address);
+    ASSERT_NE(record, nullptr);
+    EXPECT_EQ(record->start, object.place.header);
+    EXPECT_GT(record->end, reinterpret_cast<uintptr_t>(&taken));
+}
+
 TEST(Loading, the_vdso_has_rows) {
     prepare();
     bool keep = false;
