@@ -1,0 +1,32 @@
+using NativeHeap.Memory.Elf;
+
+namespace NativeHeap.Symbols;
+
+/// <summary>The files that tell about one binary, opened and known to be of the very build that was recorded.</summary>
+internal sealed class ModuleSymbols : IDisposable
+{
+    private readonly ElfFile? _file;
+    private ElfSymbolTable? _functions;
+
+    /// <param name="linesPath">A file with debug information that tools can be asked about; null when there is none.</param>
+    /// <param name="file">Where the symbol table is; becomes ours; null when there is none.</param>
+    internal ModuleSymbols(string? linesPath, ElfFile? file)
+    {
+        LinesPath = linesPath;
+        _file = file;
+    }
+
+    internal string? LinesPath { get; }
+
+    /// <summary>Names of tools that broke down at this binary.</summary>
+    internal SortedSet<string> BrokenTools { get; } = [];
+
+    /// <summary>The function whose symbol covers an address; null when none does.</summary>
+    internal string? FindFunction(ulong address)
+    {
+        _functions ??= _file?.ReadFunctions();
+        return _functions?.Find(address)?.Name;
+    }
+
+    public void Dispose() => _file?.Dispose();
+}
