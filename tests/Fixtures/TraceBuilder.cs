@@ -171,6 +171,16 @@ public sealed class TraceBuilder
         return this;
     }
 
+    /// <summary>What a stack had alive at a process's own peak.</summary>
+    public TraceBuilder ProcessPeak(int process, int stack, long blocks, long bytes)
+    {
+        var total = TotalOf(process, stack);
+        Add(total, "process_peak_blocks", blocks, "process_peak_bytes", bytes);
+        Add(total, "allocations", blocks, "allocated_bytes", bytes);
+        Add(total, "frees", blocks, "freed_bytes", bytes);
+        return this;
+    }
+
     /// <summary>Sets the peak of a process and of the trace.</summary>
     public TraceBuilder Peak(int process, long bytes, long blocks, long timeNs, long? low = null, long? high = null)
     {

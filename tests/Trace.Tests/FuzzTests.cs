@@ -1,5 +1,4 @@
 using CsCheck;
-using Microsoft.Data.Sqlite;
 using NativeHeap.Fixtures;
 using NativeHeap.Testing;
 
@@ -69,7 +68,7 @@ public sealed class FuzzTests : IDisposable
     [Fact]
     public void Random_values_in_random_columns_are_survived()
     {
-        var columns = Columns();
+        var columns = TraceColumns.Of(_folder["whole.nheap"]);
         var value = Gen.OneOf(
             Gen.Long.Select(v => (object)v),
             Gen.Int[-2, 40].Select(v => (object)(long)v),
@@ -86,7 +85,7 @@ public sealed class FuzzTests : IDisposable
                 refused += Survives(path =>
                 {
                     File.WriteAllBytes(path, _whole);
-                    Set(path, changes.Select(c => (columns[c.Item1].Table, columns[c.Item1].Column, c.Item2, c.Item3)));
+                    TraceColumns.Set(path, changes.Select(c => (columns[c.Item1], c.Item2, c.Item3)));
                 })
                     ? 0
                     : 1;
@@ -116,50 +115,6 @@ public sealed class FuzzTests : IDisposable
             foreach (var file in Directory.GetFiles(_folder.Path, "fuzzed.nheap*"))
             {
                 File.Delete(file);
-            }
-        }
-    }
-
-    private List<(string Table, string Column)> Columns()
-    {
-        using var connection = new SqliteConnection($"Data Source={_folder["whole.nheap"]};Pooling=False");
-        connection.Open();
-        using var command = connection.CreateCommand();
-        command.CommandText = "SELECT t.name, c.name FROM pragma_table_list AS t, pragma_table_info(t.name) AS c "
-            + "WHERE t.schema = 'main' AND t.name NOT LIKE 'sqlite_%'";
-        var columns = new List<(string, string)>();
-        using var reader = command.ExecuteReader();
-        while (reader.Read())
-        {
-            columns.Add((reader.GetString(0), reader.GetString(1)));
-        }
-
-        return columns;
-    }
-
-    private static void Set(string path, IEnumerable<(string Table, string Column, int Row, object Value)> changes)
-    {
-        using var connection = new SqliteConnection($"Data Source={path};Pooling=False");
-        connection.Open();
-        TraceBuilder.Execute(connection, "PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY");
-        foreach (var (table, column, row, value) in changes)
-        {
-            using var command = connection.CreateCommand();
-            var key = table is "meta" ? "key" : table is "location" or "module" or "process" or "snapshot" or "stack"
-                or "string" or "thread" ? "id" : null;
-            command.CommandText = key is null
-                ? $"UPDATE OR IGNORE {table} SET {column} = $value"
-                : $"UPDATE OR IGNORE {table} SET {column} = $value WHERE {key} IN "
-                    + $"(SELECT {key} FROM {table} ORDER BY {key} LIMIT 1 OFFSET $row)";
-            command.Parameters.AddWithValue("$value", value);
-            command.Parameters.AddWithValue("$row", row);
-            try
-            {
-                command.ExecuteNonQuery();
-            }
-            catch (SqliteException error) when (error.SqliteErrorCode is 19 or 20)
-            {
-                // A constraint or the type of a key does not let this value in.
             }
         }
     }
