@@ -44,7 +44,7 @@ public sealed class HistoryTests : IDisposable
 
             File.Delete(path);
         },
-        iter: 60,
+        iter: 40,
         threads: 1);
 
     private string Write(Block[] blocks)

@@ -76,6 +76,20 @@ public sealed class MeasureTests : IDisposable
     }
 
     [Fact]
+    public void The_peak_of_a_pid_with_several_images_is_that_of_the_highest_image()
+    {
+        var trace = new TraceBuilder();
+        var stack = trace.Stack(trace.Code(null, 1), trace.Entry(EntryPoint.Malloc));
+        foreach (var peak in new[] { 10, 70, 20 })
+        {
+            trace.ProcessPeak(trace.Process(5, ("peak_bytes", peak)), stack, 1, peak);
+        }
+
+        using var profile = Open(trace);
+        Assert.Equal(70, profile.Ask(new StackQuestion { By = StackMeasure.Peak, Pid = 5 }).Bytes);
+    }
+
+    [Fact]
     public void What_lives_in_a_process_that_has_not_ended_is_not_leaked()
     {
         var trace = new TraceBuilder().Meta("end_ns", null);

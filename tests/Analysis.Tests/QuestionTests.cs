@@ -57,6 +57,18 @@ public sealed class QuestionTests : IDisposable
         Assert.Equal(edge, _profile.Ask(new StackQuestion { AtNs = at }).AtNs);
     }
 
+    [Fact]
+    public void No_edge_after_the_end_answers()
+    {
+        var trace = new TraceBuilder().Meta("end_ns", 1006 * Ms);
+        var process = trace.Process(1, ("end_ns", 1006 * Ms));
+        trace.Blocks(process, trace.Stack(trace.Code(null, 1), trace.Entry(EntryPoint.Malloc)), 0, -1, 1, 10);
+        using var profile = Profile.Open(trace.Write(_folder["b.nheap"]));
+        var answer = profile.Ask(new StackQuestion { AtNs = 1006 * Ms });
+
+        Assert.Equal((1000 * Ms, 10), (answer.AtNs, answer.Bytes)); // at 1,010 ms there would be no process
+    }
+
     [Theory]
     [InlineData(StackMeasure.Live, 60, 400, 5264, 60, 400)] // both 200, 5,000 and 64 are born and alive
     [InlineData(StackMeasure.Live, 110, 400, 264, 110, 400)]

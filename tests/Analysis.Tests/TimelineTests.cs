@@ -105,6 +105,16 @@ public sealed class TimelineTests : IDisposable
     }
 
     [Fact]
+    public void What_was_born_after_its_processs_end_is_never_there()
+    {
+        _trace.Process(1, ("end_ns", 1000));
+        var ended = _trace.Process(2, ("end_ns", 100));
+        _trace.Blocks(ended, _trace.Stack(_trace.Code(null, 1), _trace.Entry(EntryPoint.Malloc)), 50, -1, 1, 10);
+
+        Assert.All(Assert.Single(Build().Stacks).Bytes, b => Assert.Equal(0, b));
+    }
+
+    [Fact]
     public void A_trace_with_nothing_in_it_has_a_timeline_of_nothing()
     {
         _trace.Process(1, ("start_ns", 0), ("end_ns", 0));
