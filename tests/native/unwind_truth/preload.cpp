@@ -27,6 +27,7 @@ using namespace nh;
 constexpr uint32_t module_capacity = 1024;
 constexpr uint32_t node_capacity = 4u << 20;
 constexpr uint32_t most_shown = 20;
+constexpr uint64_t slow_ns = 20000;  // the thread was put off the processor, or many rows were compiled
 
 struct ThreadState {
     stacks::Scratch scratch;
@@ -36,7 +37,7 @@ struct ThreadState {
 
 struct Figures {
     uint64_t calls, compared, differing, exact, lost, depth_limit, signal, uncovered, path_errors, frames;
-    uint64_t capture_ns, captures;
+    uint64_t capture_ns, captures, slow_captures;
 };
 
 wire::module modules[module_capacity];
@@ -198,8 +199,13 @@ uint64_t now() {
     if (mine != nullptr && timed) {
         const uint64_t before = now();
         stacks::capture(mine->scratch, at, wire::marker::entry_malloc);
-        add(figures.capture_ns, now() - before);
-        add(figures.captures);
+        const uint64_t spent = now() - before;
+        if (spent < slow_ns) {
+            add(figures.capture_ns, spent);
+            add(figures.captures);
+        } else {
+            add(figures.slow_captures);
+        }
     } else if (mine != nullptr && __atomic_fetch_add(&figures.calls, 1, __ATOMIC_RELAXED) % every == 0) {
         compare(*mine, at);
     }
@@ -218,9 +224,9 @@ uint64_t now() {
             clock += now();
         }
         const double clock_cost = static_cast<double>(now() - before + (clock & 1)) / 100000;
-        dprintf(out, "captures %lu ns %.1f nodes %u program %s\n", figures.captures,
+        dprintf(out, "captures %lu ns %.1f slower_than_20_us %lu nodes %u program %s\n", figures.captures,
                 static_cast<double>(figures.capture_ns) / static_cast<double>(figures.captures) - clock_cost,
-                node_count, program_invocation_short_name);
+                figures.slow_captures, node_count, program_invocation_short_name);
         return;
     }
     dprintf(out,
