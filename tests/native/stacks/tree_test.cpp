@@ -154,6 +154,18 @@ TEST(Tree, a_full_trees_counter_does_not_run_away) {
     EXPECT_EQ(shared.count, 0xFFFFFFFE);
 }
 
+TEST(Tree, a_counter_that_was_turned_back_gives_no_child_before_its_parent) {
+    SharedTree shared(1000);
+    uint32_t parent = 0;
+    for (uint64_t pc = 0x5000; pc < 0x5000 + 100; ++pc) {
+        parent = shared.tree.child(parent, pc);
+    }
+    shared.count = 50;
+    EXPECT_EQ(shared.tree.child(parent, 0x9000), 0u);
+    const uint32_t leaf = shared.tree.full_leaf(parent, wire::marker::entry_malloc);
+    EXPECT_GT(leaf, shared.nodes[leaf].parent);
+}
+
 TEST(Tree, a_tree_that_is_too_small_is_refused) {
     std::vector<wire::node> nodes(min_tree_capacity);
     uint32_t count = 1;
