@@ -194,6 +194,11 @@ public sealed class Recording : IDisposable
     {
         if (_shared.StartNs != 0 && _committer.IsIdle)
         {
+            if (_committer.TakeTooManyCohorts())
+            {
+                _drain.WidenBuckets();
+            }
+
             Submit(last: false);
         }
     }

@@ -9,7 +9,7 @@ namespace NativeHeap.Collect;
 /// </summary>
 internal sealed unsafe class RingFeed
 {
-    private const ulong PeekBytes = 192; // some ten events ahead
+    private const int BatchRecords = 32; // far enough ahead for a place to come from memory before it is needed
 
     private readonly TrackedRegion _region;
     private readonly RecordingShared _shared;
@@ -42,10 +42,15 @@ internal sealed unsafe class RingFeed
             _host.Activate(_process);
         }
 
+        var batch = stackalloc RecordPlace[BatchRecords];
         var publishAt = Reader.Position + (Reader.Capacity / 4);
-        while (Reader.TryNext(out var record, out var word))
+        while (Look(batch) is var count and > 0)
         {
-            Take(record, word);
+            for (var i = 0; i < count; i++)
+            {
+                Take(batch[i].Record, batch[i].Word);
+            }
+
             if (Reader.Position >= publishAt)
             {
                 Reader.Publish();
@@ -69,6 +74,20 @@ internal sealed unsafe class RingFeed
         {
             _process = null;
         }
+    }
+
+    // Finds the next records and starts to load the places of their addresses in the live table.
+    private int Look(RecordPlace* batch)
+    {
+        var blocks = _process?.Heap.Blocks;
+        var count = 0;
+        while (count < BatchRecords && Reader.TryNext(out batch[count].Record, out batch[count].Word))
+        {
+            blocks?.Prefetch(batch[count].Word & WireConstants.AddressMask);
+            count++;
+        }
+
+        return count;
     }
 
     private void Take(byte* record, ulong word)
@@ -103,7 +122,6 @@ internal sealed unsafe class RingFeed
             return;
         }
 
-        Warm();
         Birth(_process.Heap, address, record->Size, record->Node, record->Order);
     }
 
@@ -115,7 +133,6 @@ internal sealed unsafe class RingFeed
             return;
         }
 
-        Warm();
         Death(_process.Heap, address, record->Order);
     }
 
@@ -183,17 +200,6 @@ internal sealed unsafe class RingFeed
         Stream = _stream,
     };
 
-    // Starts to load the live table's place of an address that comes soon. What is peeked at may be the middle of a
-    // record; then the wrong place is loaded and nothing else happens.
-    private void Warm()
-    {
-        var ahead = Reader.Peek(PeekBytes);
-        if (ahead != null)
-        {
-            _process!.Heap.Blocks.Prefetch(*(ulong*)ahead & WireConstants.AddressMask);
-        }
-    }
-
     private void TakeTime(ulong clockNs)
     {
         var milliseconds = (uint)Math.Min((ulong)_shared.Relative(clockNs) / 1_000_000, uint.MaxValue);
@@ -219,5 +225,11 @@ internal sealed unsafe class RingFeed
         _host.Activate(_process);
         _thread = (ushort)_process.Heap.Threads.IndexOf(tid, _timeMs);
         _stream = _process.StreamOf(_index, _shared.Pass);
+    }
+
+    private struct RecordPlace
+    {
+        public byte* Record;
+        public ulong Word;
     }
 }

@@ -45,8 +45,9 @@ internal sealed class TraceBatch
     public List<(int Snapshot, BlockRow Row)> Blocks { get; } = [];
 
     /// <summary>Writes everything in one transaction and empties the batch.</summary>
+    /// <returns>How many rows of cohorts there were.</returns>
     /// <exception cref="TraceWriteException">The trace cannot be written.</exception>
-    public void Write(TraceWriter writer)
+    public int Write(TraceWriter writer)
     {
         // Rows in the order of their keys cost a fraction of what they cost in any other.
         StackTotals.Sort((a, b) => (a.Process.Value, a.Stack.Value).CompareTo((b.Process.Value, b.Stack.Value)));
@@ -57,7 +58,9 @@ internal sealed class TraceBatch
         WriteCounts(writer);
         WriteSnapshots(writer);
         writer.Commit();
+        var cohorts = Cohorts.Count;
         Clear();
+        return cohorts;
     }
 
     private static void Each<T>(List<T> rows, Action<T> write)

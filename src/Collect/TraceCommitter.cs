@@ -9,6 +9,9 @@ namespace NativeHeap.Collect;
 /// </summary>
 internal sealed class TraceCommitter : IDisposable
 {
+    /// <summary>Rows of cohorts that a trace may have besides four for each stack of a process.</summary>
+    public const int MostCohorts = 200_000;
+
     private readonly TraceWriter _writer;
     private readonly Thread _thread;
     private readonly object _gate = new();
@@ -17,6 +20,8 @@ internal sealed class TraceCommitter : IDisposable
     private TraceBatch _spare = new();
     private ExceptionDispatchInfo? _failure;
     private bool _isClosing;
+    private long _cohortsAtMost; // counted once, and then by what was written since
+    private bool _hasTooManyCohorts;
 
     public TraceCommitter(TraceWriter writer)
     {
@@ -65,6 +70,17 @@ internal sealed class TraceCommitter : IDisposable
         }
     }
 
+    /// <summary>Says once that cohorts have become too many, so that buckets have to become wider.</summary>
+    public bool TakeTooManyCohorts()
+    {
+        lock (_gate)
+        {
+            var tooMany = _hasTooManyCohorts;
+            _hasTooManyCohorts = false;
+            return tooMany;
+        }
+    }
+
     /// <summary>Ends the thread after the batch it is writing.</summary>
     public void Dispose()
     {
@@ -108,9 +124,10 @@ internal sealed class TraceCommitter : IDisposable
             }
 
             ExceptionDispatchInfo? failure = null;
+            var tooMany = false;
             try
             {
-                batch.Write(_writer);
+                tooMany = HasTooManyCohorts(batch.Write(_writer));
             }
             catch (TraceWriteException e)
             {
@@ -120,9 +137,23 @@ internal sealed class TraceCommitter : IDisposable
             lock (_gate)
             {
                 _failure = failure;
+                _hasTooManyCohorts |= tooMany;
                 _writing = null;
                 Monitor.PulseAll(_gate);
             }
         }
+    }
+
+    private bool HasTooManyCohorts(int written)
+    {
+        _cohortsAtMost += written;
+        if (_cohortsAtMost <= MostCohorts)
+        {
+            return false;
+        }
+
+        var rows = _writer.CountRows();
+        _cohortsAtMost = Math.Max(0, rows.Cohorts - (4 * rows.StackTotals));
+        return _cohortsAtMost > MostCohorts;
     }
 }

@@ -7,6 +7,8 @@ namespace NativeHeap.Collect;
 /// <summary>One process image of the recording. For one thread.</summary>
 internal sealed class TrackedProcess : IDisposable
 {
+    private const long MostResolvingMs = 20;
+
     private readonly Dictionary<int, int> _streamByRing = [];
     private readonly Dictionary<int, int> _firstByStack = [];
     private readonly StackResolver _resolver;
@@ -98,17 +100,24 @@ internal sealed class TrackedProcess : IDisposable
     }
 
     /// <summary>Finds the trace's stack for every total that changed and has none yet.</summary>
-    /// <param name="mayWait">False: whatever is not known now will never be.</param>
-    /// <returns>False when some have to wait.</returns>
+    /// <param name="mayWait">False: whatever is not known now will never be. True: many new stacks are found little by
+    /// little, so that targets do not have to wait for us.</param>
+    /// <returns>False when some have to wait for the shim to say where they are.</returns>
     public bool ResolveStacks(bool mayWait)
     {
         var all = true;
+        var start = Environment.TickCount64;
         foreach (var index in Heap.DirtyStacks.Items)
         {
             ref var total = ref Heap.Stacks[index];
             if (total.StackId != 0)
             {
                 continue;
+            }
+
+            if (mayWait && Environment.TickCount64 - start > MostResolvingMs)
+            {
+                break;
             }
 
             var id = _resolver.Resolve(total.Node, mayWait);

@@ -79,6 +79,16 @@ public sealed partial class TraceWriter : IDisposable
     /// <exception cref="TraceWriteException">The file cannot be written.</exception>
     public void SetMeta(string key, long value) => Guard(() => _metaNumber.Bind(1, key).Bind(2, value).Run());
 
+    /// <summary>Counts rows, a few milliseconds for a million.</summary>
+    /// <returns>Rows of <c>cohort</c> and of <c>stack_total</c>.</returns>
+    /// <exception cref="TraceWriteException">The file cannot be read.</exception>
+    public (long Cohorts, long StackTotals) CountRows()
+    {
+        (long, long) counts = default;
+        Guard(() => counts = (Count("cohort"), Count("stack_total")));
+        return counts;
+    }
+
     /// <summary>
     /// Says in <c>meta</c> that the recording ended in order, takes rows away that count nothing, and leaves one file
     /// without companions (unless somebody is reading it; then the companions stay valid).
@@ -197,6 +207,17 @@ public sealed partial class TraceWriter : IDisposable
         catch (SqliteFailure failure)
         {
             throw Explain(Path, failure, ExitCodes.Fault);
+        }
+    }
+
+    private long Count(string table)
+    {
+        SqliteFailure.Check(raw.sqlite3_prepare_v2(_database, $"SELECT count(*) FROM {table}", out var statement), _database);
+        using (statement)
+        {
+            return raw.sqlite3_step(statement) == raw.SQLITE_ROW
+                ? raw.sqlite3_column_int64(statement, 0)
+                : throw SqliteFailure.Last(_database);
         }
     }
 

@@ -78,15 +78,10 @@ public sealed unsafe class RingReader
             return _position != _limit;
         }
 
-        if (head < _limit || head % 8 != 0)
+        if (head < _limit || head % 8 != 0 || head - _position > _capacity)
         {
-            End(RingFault.Head);
-            return false;
-        }
-
-        if (head - _position > _capacity)
-        {
-            End(RingFault.Overrun);
+            End(head < _limit || head % 8 != 0 ? RingFault.Head : RingFault.Overrun);
+            Publish();
             return false;
         }
 
@@ -123,14 +118,6 @@ public sealed unsafe class RingReader
         record = null;
         word = 0;
         return false;
-    }
-
-    /// <summary>The address of a record some bytes ahead, to warm caches with; null when it is not to be known.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public byte* Peek(ulong bytesAhead)
-    {
-        var offset = (_position & (_capacity - 1)) + bytesAhead;
-        return bytesAhead + 8 <= _limit - _position && offset + 8 <= _capacity ? _data + offset : null;
     }
 
     /// <summary>Gives the room of what was read back to the producer, and wakes it when it waits.</summary>
@@ -204,7 +191,6 @@ public sealed unsafe class RingReader
     private void End(RingFault fault)
     {
         Fault = fault;
-        _position = _limit = Volatile.Read(ref _ring->Head);
-        Publish();
+        _position = _limit = Volatile.Read(ref _ring->Head); // given back with the next Publish
     }
 }

@@ -105,6 +105,48 @@ public sealed class TimeTests
     }
 
     [Fact]
+    public void Buckets_double_when_there_are_too_many_cohorts()
+    {
+        using var recorder = new Recorder();
+        var target = new Target(new TargetMemory(ringBytes: 1 << 20));
+        var process = recorder.Attach(target);
+        var stacks = Enumerable.Range(0, 300).Select(i => target.AddStack(0x401000 + (ulong)(i * 16))).ToList();
+        var thread = target.Thread(0, 100);
+        const int Times = 50; // every stack has blocks of every birth that die at every later time: 382,500 cohorts
+        for (var time = 0; time < Times; time++)
+        {
+            recorder.At(time * 10);
+            for (var i = 0; i < stacks.Count; i++)
+            {
+                for (var birth = 0; birth < time; birth++)
+                {
+                    thread.Free(Address(i, birth, time));
+                }
+
+                for (var death = time; death < Times; death++)
+                {
+                    thread.Alloc(Address(i, time, death), 1, stacks[i]);
+                }
+            }
+
+            recorder.Recording.DrainOnce();
+            recorder.Recording.Flush();
+            recorder.Recording.Commit();
+        }
+
+        using var trace = recorder.Read(process);
+        Assert.Equal(20_000_000, trace.Info.BucketNs);
+        var rows = trace.Cohorts().ToList();
+        Assert.InRange(rows.Count, 1, 2 * TraceCommitter.MostCohorts);
+        Assert.Equal(trace.Processes[0].Totals.Allocations, rows.Sum(row => row.Blocks));
+        Assert.Equal(
+            stacks.Count * Times, rows.Where(row => row.Death == CohortRow.NeverFreed).Sum(row => row.Blocks));
+
+        static ulong Address(int stack, int birth, int death) =>
+            0x100000 + ((ulong)((((stack * Times) + birth) * Times) + death) * 16);
+    }
+
+    [Fact]
     public void Resident_size_is_in_the_timeline_without_any_event()
     {
         using var recorder = new Recorder();
