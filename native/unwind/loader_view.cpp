@@ -149,6 +149,15 @@ bool find_object(uintptr_t address, LoadedObject* object) {
     return loader != nullptr && find_in_object_list(*loader, address, object);
 }
 
+const link_map* find_map(uintptr_t address) {
+    if (lock_free_find != nullptr && !link_map_only) {
+        FoundObject found;
+        return lock_free_find(reinterpret_cast<void*>(address), &found) == 0 ? found.map : nullptr;
+    }
+    LoadedObject object;
+    return find_object(address, &object) ? object.map : nullptr;
+}
+
 bool has_lock_free_look_up() {
     return lock_free_find != nullptr;
 }

@@ -20,6 +20,9 @@ bool open_loader_view();
 // The object mapped at the address. May be asked from anywhere, also inside dlopen and in signal handlers.
 bool find_object(uintptr_t address, LoadedObject* object);
 
+// Its map alone, which is not looked into; null when nothing is mapped there.
+const link_map* find_map(uintptr_t address);
+
 // Whether the loader's lock-free look-up was found.
 bool has_lock_free_look_up();
 

@@ -7,6 +7,7 @@
 #include "native/unwind/loader_view.h"
 #include "native/unwind/object_list.h"
 #include "native/unwind/rows.h"
+#include "native/unwind/stack_window.h"
 #include "native/unwind/try_lock.h"
 
 namespace nh::unwind {
@@ -48,9 +49,28 @@ TryLock registrar;        // held by the thread that writes the registry
 uint32_t unload_pending;  // somebody saw the registry busy when it should have been checked
 uint32_t current_generation;
 
+// The name's length as far as it goes into a record; 0 when it cannot be read. (A pc that is garbage may lead to an
+// object that another thread is unloading.)
+uint32_t name_length(const char* name) {
+    const auto start = reinterpret_cast<uintptr_t>(name);
+    const uintptr_t most = sizeof(wire::module::path);
+    if (!page_readable(start)) {
+        return 0;
+    }
+    const uintptr_t page_end = (start & ~(page_bytes - 1)) + page_bytes;
+    uint32_t length = 0;
+    while (length < most && name[length] != 0) {
+        ++length;
+        if (start + length == page_end && !page_readable(page_end)) {
+            break;
+        }
+    }
+    return length;
+}
+
 uint64_t hash_name(const char* name) {
     uint64_t hash = 0xCBF29CE484222325;
-    for (uint32_t i = 0; name != nullptr && name[i] != 0 && i < sizeof(wire::module::path); ++i) {
+    for (uint32_t i = name_length(name); i-- != 0;) {
         hash = (hash ^ static_cast<uint8_t>(name[i])) * 0x100000001B3;
     }
     return hash;
@@ -142,12 +162,8 @@ uint32_t append_record(const LoadedObject& object, const ElfImage& image) {
     record.generation = __atomic_load_n(&current_generation, __ATOMIC_RELAXED);
     record.build_id_length = static_cast<uint16_t>(image.build_id_length);
     memcpy(record.build_id, image.build_id, image.build_id_length);
-    uint32_t length = 0;
-    const char* name = object.map->l_name;
-    while (name != nullptr && length < sizeof(record.path) && name[length] != 0) {
-        record.path[length] = static_cast<uint8_t>(name[length]);
-        ++length;
-    }
+    const uint32_t length = name_length(object.map->l_name);
+    memcpy(record.path, object.map->l_name, length);
     record.path_length = static_cast<uint16_t>(length);
     __atomic_store_n(&record.state, static_cast<uint32_t>(wire::module_state::loaded), __ATOMIC_RELEASE);
     return index;
@@ -175,10 +191,9 @@ void grow_generation() {
     }
 }
 
+// Looks at nothing but the look-up's answer: another thread may be unloading the object.
 bool still_loaded(const Entry& entry) {
-    LoadedObject object;
-    return find_object(entry.header, &object) && object.place.header == entry.header &&
-           same_object(identity_of(object), entry.identity);
+    return find_map(entry.header) == entry.identity.map;
 }
 
 void mark_unloaded() {
