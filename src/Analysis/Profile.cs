@@ -11,10 +11,10 @@ namespace NativeHeap.Analysis;
 public sealed class Profile : IDisposable
 {
     private readonly TraceReader _trace;
-    private readonly ISymbolizer? _symbolizer;
+    private readonly Func<ISymbolizer> _symbolizer;
     private MergedTree? _tree;
 
-    private Profile(TraceReader trace, ISymbolizer? symbolizer)
+    private Profile(TraceReader trace, Func<ISymbolizer> symbolizer)
     {
         _trace = trace;
         _symbolizer = symbolizer;
@@ -35,14 +35,18 @@ public sealed class Profile : IDisposable
     /// <summary>The snapshots, by number.</summary>
     public IReadOnlyList<Snapshot> Snapshots => _trace.Snapshots();
 
+    /// <summary>Remarks on names that were found just now, one line each; complete once stacks were asked for.</summary>
+    public IReadOnlyList<string> Notes { get; private set; } = [];
+
     private MergedTree Tree => _tree ??= new MergedTree(_trace.Stacks, _trace.Locations, Names());
 
     /// <summary>Opens a trace.</summary>
     /// <param name="path">The file.</param>
     /// <param name="symbolizer">
-    /// Finds names when the trace was not closed and so holds none; stays the caller's. Null: those frames stay nameless.
+    /// Makes what finds names when the trace was not closed and so holds none; null: a <see cref="NativeSymbolizer"/>.
     /// </param>
-    public static Profile Open(string path, ISymbolizer? symbolizer = null) => new(TraceReader.Open(path), symbolizer);
+    public static Profile Open(string path, Func<ISymbolizer>? symbolizer = null) =>
+        new(TraceReader.Open(path), symbolizer ?? (() => new NativeSymbolizer()));
 
     /// <summary>What was allocated, over all processes or those of one pid.</summary>
     public Totals Totals(int? pid = null) => Checked(() => TotalsSum.Of(_trace, new ProcessSelection(_trace, pid)));
@@ -184,9 +188,11 @@ public sealed class Profile : IDisposable
             }
         }
 
-        if (!Info.Closed && _symbolizer is not null && nameless.Count > 0)
+        if (!Info.Closed && nameless.Count > 0)
         {
-            var found = _symbolizer.Resolve([.. nameless.Select(i => locations[new LocationId(i + 1)])]);
+            using var symbolizer = _symbolizer();
+            var found = symbolizer.Resolve([.. nameless.Select(i => locations[new LocationId(i + 1)])]);
+            Notes = [.. symbolizer.Notes];
             for (var i = 0; i < nameless.Count; i++)
             {
                 names[nameless[i]] = found[i];

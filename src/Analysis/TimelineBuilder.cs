@@ -166,9 +166,9 @@ internal sealed class TimelineBuilder(
         var rows = new List<TimelineRow>();
         foreach (var row in trace.Timeline().Where(row => processes.Contains(row.Process)))
         {
-            // A bucket may end after its process did.
+            // The state is that of the bucket's end, which may come after the process's.
             var last = Math.Min(EndOf(row.Process.Value) - 1, _endNs);
-            rows.Add(row with { TimeNs = Math.Min(row.TimeNs, last) });
+            rows.Add(row with { TimeNs = Math.Min(row.TimeNs + (trace.Info.BucketNs ?? 0), last) });
         }
 
         foreach (var process in processes.Processes.Where(p => EndOf(p.Id.Value) != long.MaxValue))

@@ -70,6 +70,11 @@ internal static class ReportVerb
         var question = Question(arguments, reference, json);
         using var profile = Profile.Open(reference.Path);
         var report = Report.Ask(profile, question);
+        foreach (var note in profile.Notes)
+        {
+            Messages.Warn(note);
+        }
+
         if (json)
         {
             using var output = Console.OpenStandardOutput();

@@ -62,7 +62,7 @@ public readonly record struct SnapshotRow(ProcessId Process, StackId Stack, long
 
 /// <summary>A process's state at the end of a bucket of time; counters run from its start.</summary>
 /// <param name="Process">The process.</param>
-/// <param name="TimeNs">Nanoseconds since the trace's start, rising within a process.</param>
+/// <param name="TimeNs">The bucket's start in nanoseconds since the trace's start, rising within a process.</param>
 /// <param name="LiveBlocks">Live blocks at the bucket's end.</param>
 /// <param name="LiveBytes">Live bytes at the bucket's end.</param>
 /// <param name="LivePeakBytes">Most live bytes within the bucket.</param>

@@ -149,7 +149,7 @@ CREATE TABLE histogram (
     PRIMARY KEY (process_id, stack_id, kind, bucket)
 ) WITHOUT ROWID;
 
--- One row per process and bucket in which something was seen. Counters are since the process's start;
+-- One row per process and bucket in which something was seen; time_ns is the bucket's start. Counters are since the process's start;
 -- live_* at the bucket's end, live_peak_bytes the most within it.
 CREATE TABLE timeline (
     process_id INTEGER NOT NULL,

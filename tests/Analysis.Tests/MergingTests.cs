@@ -28,7 +28,7 @@ public sealed class MergingTests : IDisposable
 
     private List<StackCost> Stacks(ISymbolizer? symbolizer = null)
     {
-        using var profile = Profile.Open(_trace.Write(_folder[$"{Guid.NewGuid()}.nheap"]), symbolizer);
+        using var profile = Profile.Open(_trace.Write(_folder[$"{Guid.NewGuid()}.nheap"]), symbolizer is null ? null : () => symbolizer);
         return [.. profile.Ask(new StackQuestion()).Stacks];
     }
 

@@ -18,7 +18,7 @@ public sealed class TimelineTests : IDisposable
     }
 
     [Fact]
-    public void Points_sum_the_latest_state_of_each_process()
+    public void Points_sum_the_latest_state_of_each_process_at_the_ends_of_buckets()
     {
         _trace.Process(1, ("end_ns", 1000));
         _trace.Process(2, ("end_ns", 1000));
@@ -26,10 +26,10 @@ public sealed class TimelineTests : IDisposable
 
         Assert.Equal(
             [
-                new TimelinePoint(10, 100, 120, 1000),
-                new TimelinePoint(20, 107, 108, 1000),
-                new TimelinePoint(30, 57, 57, 1000),
-                new TimelinePoint(40, 59, 59, 1500),
+                new TimelinePoint(20, 100, 120, 1000),
+                new TimelinePoint(30, 107, 108, 1000),
+                new TimelinePoint(40, 57, 57, 1000),
+                new TimelinePoint(50, 59, 59, 1500),
             ],
             Build().Points);
     }
@@ -39,11 +39,11 @@ public sealed class TimelineTests : IDisposable
     {
         _trace.Process(1, ("end_ns", 1000));
         _trace.Process(2, ("end_ns", 45));
-        _trace.Timeline(1, 10, 100, null, 1000).Timeline(2, 50, 7, 9, 600);
+        _trace.Timeline(1, 10, 100, null, 1000).Timeline(2, 40, 7, 9, 600);
 
         Assert.Equal(
             [
-                new TimelinePoint(10, 100, 100, 1000),
+                new TimelinePoint(20, 100, 100, 1000),
                 new TimelinePoint(44, 107, 109, 1600),
                 new TimelinePoint(45, 100, 100, 1000),
             ],
@@ -53,8 +53,8 @@ public sealed class TimelineTests : IDisposable
     [Fact]
     public void Of_many_points_the_highest_and_the_last_stay()
     {
-        _trace.Process(1, ("end_ns", 1000));
-        for (var time = 1; time <= 1000; time++)
+        _trace.Meta("bucket_ns", 1).Process(1, ("end_ns", 1000));
+        for (var time = 0; time < 1000; time++)
         {
             _trace.Timeline(1, time, time == 555 ? 9999 : time % 7, null, time == 556 ? 7777 : 100);
         }
@@ -63,8 +63,8 @@ public sealed class TimelineTests : IDisposable
 
         Assert.InRange(points.Count, 10, 25);
         var spike = points.Single(p => p.LivePeakBytes == 9999);
-        Assert.Equal((555, 9999, 7777), (spike.TimeNs, spike.LiveBytes, spike.RssBytes));
-        Assert.Equal((1000, 1000 % 7), (points[^1].TimeNs, points[^1].LiveBytes));
+        Assert.Equal((556, 9999, 7777), (spike.TimeNs, spike.LiveBytes, spike.RssBytes));
+        Assert.Equal((1000, 999 % 7), (points[^1].TimeNs, points[^1].LiveBytes));
         Assert.Equal(points.Select(p => p.TimeNs).Order(), points.Select(p => p.TimeNs));
     }
 

@@ -90,14 +90,14 @@ public sealed class GrowthSeriesTests : IDisposable
         var trace = new TraceBuilder();
         var process = trace.Process(1);
         trace.Blocks(process, Function(trace, "load"), 0, 90, 1, 1000)
-            .Timeline(process, Bucket, 1000, peak: 4000, rss: 7000)
+            .Timeline(process, 0, 1000, peak: 4000, rss: 7000)
             .Timeline(process, 90 * Bucket, 0);
 
         var points = Read(trace, mostAreas: 1).Points;
 
         // Just before it shrinks it is what it was long ago, and not what it was at its most.
-        var before = points.Last(point => point.TimeNs < 90 * Bucket);
-        Assert.Equal((89 * Bucket, 1000L, 1000L), (before.TimeNs, before.LiveBytes, before.LivePeakBytes));
+        var before = points.Last(point => point.TimeNs < 91 * Bucket);
+        Assert.Equal((90 * Bucket, 1000L, 1000L), (before.TimeNs, before.LiveBytes, before.LivePeakBytes));
         Assert.Equal(4000, points.Max(point => point.LivePeakBytes));
         Assert.Equal((1_000_000_000, 0L), (points[^1].TimeNs, points[^1].LivePeakBytes));
     }
@@ -139,7 +139,7 @@ public sealed class GrowthSeriesTests : IDisposable
 
         Assert.InRange(series.Points.Count, 2, GrowthPicture.MostPoints);
         Assert.InRange(series.AreaTimesNs.Count, 2, GrowthPicture.MostPoints);
-        Assert.Equal(3217 * Bucket, Assert.Single(series.Points, point => point.LivePeakBytes == 123_456).TimeNs);
+        Assert.Equal(3218 * Bucket, Assert.Single(series.Points, point => point.LivePeakBytes == 123_456).TimeNs);
     }
 
     internal static int Function(TraceBuilder trace, string name)
