@@ -3,6 +3,7 @@
 // Prints how many allocations and frees were begun; then makes 10,000 blocks of 7777 bytes in peace.
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,14 +14,14 @@
 
 int bump_allocator_has(const void* at);
 
-static volatile uint64_t calls, signals;
+static _Atomic(uint64_t) calls, signals;
 static bool jumps;
 static sigjmp_buf back;
 
 static void on_signal(int number) {
     (void)number;
-    signals = signals + 1;
-    calls = calls + 2;
+    signals++;
+    calls += 2;
     free(malloc(24));
     if (jumps && signals % 4 == 0) {
         siglongjmp(back, 1);
@@ -38,7 +39,7 @@ static __attribute__((noinline)) void deeper(int depth) {
         __asm__ volatile("");
         return;
     }
-    calls = calls + 2;
+    calls += 2;
     free(malloc(100));
 }
 
@@ -52,7 +53,7 @@ int main(int argc, char** argv) {
     action.sa_handler = on_signal;
     sigaction(SIGALRM, &action, NULL);
     void* first = malloc(1);
-    calls = calls + 1;
+    calls++;
     set_timer(137);
     sigsetjmp(back, 1);
     while (left > 0) {
