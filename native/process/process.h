@@ -41,6 +41,7 @@ inline void leave(ThreadState* state) {
     if (__builtin_expect(state->shared, 0)) {
         leave_shared(state);
     } else {
+        state->refusals = 0;
         state->guard = 0;
     }
 }

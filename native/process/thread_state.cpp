@@ -120,7 +120,6 @@ void begin(ThreadState* state, uint32_t tid, uint32_t slot) {
     state->tid = tid;
     state->errno_at = &errno;
     state->refusals = 0;
-    state->refused_at = 0;
     state->exit_rounds = 0;
     memset(&state->scratch.bounds, 0, sizeof(state->scratch.bounds));
     transport::open_ring(state->ring, slot + 1);

@@ -9,20 +9,29 @@
 
 namespace nh::process {
 
+// For a walk by a nested call, when `scratch` may be in use further up the stack. That walk may itself be interrupted
+// and left by longjmp, so the place is taken by a ticket, can be taken away, and who lost it knows.
+struct SpareScratch {
+    uint64_t ticket;  // of who has it, 0: free
+    uint64_t last_ticket;
+    uint32_t refusals;
+    stacks::Scratch scratch;
+};
+
 struct alignas(64) ThreadState {
     uintptr_t guard;  // 0, or the stack position of the hook that is using this state
     int* errno_at;    // this thread's errno
     transport::RingWriter ring;
     uint32_t index;  // of the ring
     uint32_t tid;
-    uintptr_t refused_at;  // the guard's position at the last nested call that was refused
-    uint32_t refusals;     // and how many were at that position
+    uint32_t refusals;     // nested calls refused since the guard was last given back
     uint32_t exit_rounds;  // how often the thread's end was announced
     bool shared;           // one of the last rings, in use under its lock
     bool wrote;            // this process has written into the ring: a forked child must cut it
     uint64_t cut;          // in a forked child: how far the parent had written
     bool cut_due;
     stacks::Scratch scratch;
+    SpareScratch spare;
 };
 
 // The calling thread's standing, in one pointer of initial-exec storage:
