@@ -274,6 +274,7 @@ ThreadState* enter_recording(const unwind::Registers& at) {
             count_missed_call();
             return nullptr;
         }
+        state->refusals = 0;
         state->guard = at.sp;
         return state;
     }

@@ -97,6 +97,7 @@ TEST(SignalHandlers, that_allocate_inside_a_hook_are_forwarded_and_counted) {
 
 TEST(SignalHandlers, that_leave_a_hook_by_longjmp_do_not_end_recording) {
     Recording run({target_path("signal_storm"), "jump", "1000000"});
+    EXPECT_EQ(run.target.errors, "");
     EXPECT_TRUE(run.target.succeeded());
     EXPECT_GT(run.target.number("signals"), 100);
     EXPECT_EQ(peaceful_blocks(run), 10000);
@@ -110,6 +111,7 @@ TEST(SignalHandlers, that_leave_a_hook_by_longjmp_give_a_shared_ring_back) {
     one.rings = 1;
     one.shared_rings = 1;
     Recording run({target_path("signal_storm"), "jump", "300000"}, one);
+    EXPECT_EQ(run.target.errors, "");
     EXPECT_TRUE(run.target.succeeded());
     EXPECT_GT(run.target.number("signals"), 100);
     EXPECT_EQ(peaceful_blocks(run), 10000);
