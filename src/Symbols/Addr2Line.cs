@@ -28,7 +28,7 @@ internal sealed class Addr2Line(string path, TimeSpan patience) : ILineTool
             if (!Read(process, query))
             {
                 _failed.Add(query.Symbols.LinesPath!);
-                query.Symbols.BrokenTools.Add(Name);
+                query.Symbols.AddBrokenTool(Name);
             }
 
             cancellation.ThrowIfCancellationRequested();

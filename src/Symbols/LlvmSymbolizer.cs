@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 
 namespace NativeHeap.Symbols;
 
@@ -12,6 +11,7 @@ internal sealed class LlvmSymbolizer(string path, TimeSpan patience) : ILineTool
     private static readonly string[] s_arguments =
         ["--output-style=JSON", "--functions=linkage", "--no-demangle", "--inlines"];
 
+    private readonly LlvmAnswers _answers = new();
     private readonly Dictionary<string, int> _failures = new(StringComparer.Ordinal);
     private ToolProcess? _process;
     private bool _hasAnswered;
@@ -79,7 +79,7 @@ internal sealed class LlvmSymbolizer(string path, TimeSpan patience) : ILineTool
         for (var i = 0; i < query.Addresses.Length; i++)
         {
             if (!_process!.ReadLine(out var line)
-                || !LlvmAnswer.TryParse(line, query.Symbols.LinesPath!, query.Addresses[i], out var frames))
+                || !_answers.TryParse(line, query.Symbols.LinesPath!, query.Addresses[i], out var frames))
             {
                 return false;
             }
@@ -100,126 +100,7 @@ internal sealed class LlvmSymbolizer(string path, TimeSpan patience) : ILineTool
         _failures[file] = _failures.GetValueOrDefault(file) + 1;
         if (HasFailed(query))
         {
-            query.Symbols.BrokenTools.Add(Name);
+            query.Symbols.AddBrokenTool(Name);
         }
-    }
-}
-
-/// <summary>One line of llvm-symbolizer's JSON.</summary>
-internal static class LlvmAnswer
-{
-    /// <summary>Parses a line; false when it is no answer to the question. An error that the tool reports for the file
-    /// gives null frames.</summary>
-    internal static bool TryParse(ReadOnlySpan<byte> line, string module, ulong address, out RawFrame[]? frames)
-    {
-        frames = null;
-        try
-        {
-            var reader = new Utf8JsonReader(line);
-            return Parse(ref reader, module, address, ref frames);
-        }
-        catch (JsonException)
-        {
-            return false;
-        }
-        catch (InvalidOperationException)
-        {
-            return false; // a value of another type, or text that is no UTF-8
-        }
-    }
-
-    private static bool Parse(ref Utf8JsonReader reader, string module, ulong address, ref RawFrame[]? frames)
-    {
-        var matches = 0;
-        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
-        {
-            return false;
-        }
-
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            if (reader.ValueTextEquals("Symbol"))
-            {
-                if (!ParseFrames(ref reader, out frames))
-                {
-                    return false;
-                }
-            }
-            else if (reader.ValueTextEquals("Address"))
-            {
-                reader.Read();
-                matches += reader.GetString() == string.Create(CultureInfo.InvariantCulture, $"0x{address:x}") ? 1 : 0;
-            }
-            else if (reader.ValueTextEquals("ModuleName"))
-            {
-                reader.Read();
-                matches += reader.ValueTextEquals(module) ? 1 : 0;
-            }
-            else
-            {
-                reader.Read();
-                reader.Skip();
-            }
-        }
-
-        return reader.TokenType == JsonTokenType.EndObject && matches == 2;
-    }
-
-    private static bool ParseFrames(ref Utf8JsonReader reader, out RawFrame[]? frames)
-    {
-        frames = null;
-        var list = new List<RawFrame>();
-        if (!reader.Read() || reader.TokenType != JsonTokenType.StartArray)
-        {
-            return false;
-        }
-
-        while (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
-        {
-            if (list.Count == ModuleQuery.MostFrames)
-            {
-                return false;
-            }
-
-            list.Add(ParseFrame(ref reader));
-        }
-
-        frames = [.. list];
-        return reader.TokenType == JsonTokenType.EndArray;
-    }
-
-    private static RawFrame ParseFrame(ref Utf8JsonReader reader)
-    {
-        string? name = null;
-        string? file = null;
-        var line = 0;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            if (reader.ValueTextEquals("FunctionName"))
-            {
-                reader.Read();
-                name = reader.GetString();
-            }
-            else if (reader.ValueTextEquals("FileName"))
-            {
-                reader.Read();
-                file = reader.GetString();
-            }
-            else if (reader.ValueTextEquals("Line"))
-            {
-                reader.Read();
-                line = reader.TryGetInt32(out var value) && value > 0 ? value : 0;
-            }
-            else
-            {
-                reader.Read();
-                reader.Skip();
-            }
-        }
-
-        return new RawFrame(
-            string.IsNullOrEmpty(name) || name == "??" ? null : name,
-            string.IsNullOrEmpty(file) || file == "??" ? null : file,
-            line);
     }
 }

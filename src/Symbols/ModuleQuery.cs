@@ -14,4 +14,7 @@ internal sealed class ModuleQuery(ModuleSymbols symbols, ulong[] addresses)
 
     /// <summary>For each address its functions, the innermost first; null when no tool has answered.</summary>
     internal RawFrame[]?[] Answers { get; } = new RawFrame[addresses.Length][];
+
+    /// <summary>A query about some of the addresses.</summary>
+    internal ModuleQuery Slice(int start, int count) => new(Symbols, Addresses[start..(start + count)]);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using NativeHeap.Memory.Elf;
 
 namespace NativeHeap.Symbols;
@@ -6,6 +7,7 @@ namespace NativeHeap.Symbols;
 internal sealed class ModuleSymbols : IDisposable
 {
     private readonly ElfFile? _file;
+    private readonly ConcurrentDictionary<string, byte> _brokenTools = new(StringComparer.Ordinal);
     private ElfSymbolTable? _functions;
 
     /// <param name="linesPath">A file with debug information that tools can be asked about; null when there is none.</param>
@@ -19,7 +21,10 @@ internal sealed class ModuleSymbols : IDisposable
     internal string? LinesPath { get; }
 
     /// <summary>Names of tools that broke down at this binary.</summary>
-    internal SortedSet<string> BrokenTools { get; } = [];
+    internal IEnumerable<string> BrokenTools => _brokenTools.Keys.Order(StringComparer.Ordinal);
+
+    /// <summary>Notes that a tool broke down; from any thread.</summary>
+    internal void AddBrokenTool(string name) => _brokenTools[name] = 0;
 
     /// <summary>The function whose symbol covers an address; null when none does.</summary>
     internal string? FindFunction(ulong address)

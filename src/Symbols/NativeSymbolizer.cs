@@ -11,10 +11,13 @@ namespace NativeHeap.Symbols;
 /// </summary>
 public sealed class NativeSymbolizer : ISymbolizer
 {
+    private const int MostTexts = 1 << 20;
+
     private readonly SymbolizerOptions _options;
     private readonly ModuleLocator _locator;
     private readonly List<ILineTool> _tools = [];
     private readonly Demangler _demangler;
+    private readonly Dictionary<string, string> _texts = new(StringComparer.Ordinal);
     private readonly List<string> _notes = [];
     private readonly Stopwatch _toolTime = new();
     private (Binary Binary, ModuleSymbols Symbols)? _last;
@@ -28,7 +31,7 @@ public sealed class NativeSymbolizer : ISymbolizer
         _demangler = new Demangler(_options.Tools.Demangler, _options.Patience);
         if (_options.Tools.LlvmSymbolizer is { } llvm)
         {
-            _tools.Add(new LlvmSymbolizer(llvm, _options.Patience));
+            _tools.Add(new ParallelLlvm(llvm, _options.Patience));
         }
 
         if (_options.Tools.Addr2Line is { } addr2line)
@@ -174,8 +177,10 @@ public sealed class NativeSymbolizer : ISymbolizer
             queries.Values
                 .SelectMany(query => query.Answers)
                 .SelectMany(frames => frames!)
-                .Where(frame => frame.Name is not null)
-                .Select(frame => FunctionNames.WithoutSuffixes(frame.Name!)),
+                .Select(frame => frame.Name)
+                .OfType<string>()
+                .Distinct(StringComparer.Ordinal)
+                .Select(FunctionNames.WithoutSuffixes),
             cancellation);
         if (_demangler.HasFailed)
         {
@@ -200,13 +205,28 @@ public sealed class NativeSymbolizer : ISymbolizer
         {
             var (name, file, line) = frames[i];
             resolved[i] = new ResolvedFrame(
-                name is null ? null : FunctionNames.Printable(_demangler[FunctionNames.WithoutSuffixes(name)]),
-                FunctionNames.Printable(file),
+                name is null ? null : Text(name, raw => _demangler[FunctionNames.WithoutSuffixes(raw)]),
+                file is null ? null : Text(file, raw => raw),
                 file is null || line == 0 ? null : line,
                 Inlined: i < frames.Length - 1);
         }
 
         return resolved;
+    }
+
+    // Each text is worked on once and then the same object: traces have far more frames than functions.
+    private string Text(string raw, Func<string, string> convert)
+    {
+        if (!_texts.TryGetValue(raw, out var text))
+        {
+            text = FunctionNames.Printable(convert(raw))!;
+            if (_texts.Count < MostTexts)
+            {
+                _texts.Add(raw, text);
+            }
+        }
+
+        return text;
     }
 
     private void Note(string text)

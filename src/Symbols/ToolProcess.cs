@@ -99,6 +99,7 @@ internal sealed class ToolProcess : IDisposable
         _watchdog.Dispose();
         Kill();
         _writing.Wait();
+        _process.WaitForExit(TimeSpan.FromSeconds(5)); // none is left behind, unless the kernel holds it
         _process.Dispose();
     }
 

@@ -7,7 +7,7 @@ namespace NativeHeap.Symbols;
 /// <param name="symbolizer">Does the naming; stays the caller's.</param>
 public sealed class TraceSymbolizer(ISymbolizer symbolizer)
 {
-    private const int LocationsAtOnce = 16 * 1024;
+    private const int LocationsAtOnce = 64 * 1024;
 
     /// <summary>Resolves what <paramref name="store"/> has unresolved.</summary>
     /// <returns>How many places were looked up and how many of them got a name.</returns>

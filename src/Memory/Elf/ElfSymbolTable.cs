@@ -24,6 +24,7 @@ public sealed class ElfSymbolTable
     private readonly ulong _stringBytes;
     private readonly Entry[] _entries;
     private readonly ulong[] _ends; // the furthest end of any entry up to here
+    private Hit? _last;
 
     private ElfSymbolTable(ElfFile file, ElfSection strings, Entry[] entries)
     {
@@ -49,10 +50,20 @@ public sealed class ElfSymbolTable
     public ElfSymbol? Find(ulong address)
     {
         var index = LastNotAfter(address);
+
+        // Look-ups come in rising order as a rule; what did not cover a lower address does not cover this one.
+        if (_last is { } last && last.Index == index && address >= last.Address
+            && address - last.Symbol.Address < last.Symbol.Size)
+        {
+            return last.Symbol;
+        }
+
+        var from = index;
         for (var steps = 0; index >= 0 && steps < MostStepsBack && _ends[index] > address; index--, steps++)
         {
             if (_entries[index].End > address && BestName(index, address) is { } symbol)
             {
+                _last = new Hit(from, address, symbol);
                 return symbol;
             }
         }
@@ -150,6 +161,8 @@ public sealed class ElfSymbolTable
 
         return best;
     }
+
+    private sealed record Hit(int Index, ulong Address, ElfSymbol Symbol);
 
     private readonly record struct Entry(ulong Start, ulong End, uint Name, byte Rank) : IComparable<Entry>
     {
