@@ -1,0 +1,208 @@
+using CsCheck;
+
+namespace NativeHeap.Wire.Tests;
+
+public sealed unsafe class RingReaderTests
+{
+    private static readonly ulong _allocWord = ((ulong)EventKind.Alloc << 56) | 0x1000;
+
+    [Fact]
+    public void Records_come_out_as_they_went_in_round_and_round()
+    {
+        using var memory = RegionMemory.Make();
+        var view = new RegionView(memory.Start, memory.Bytes);
+        var producer = new Producer(view);
+        var reader = view.Ring(0);
+        ulong written = 0;
+        ulong read = 0;
+        var random = new Random(1);
+        for (var turn = 0; turn < 1000; turn++)
+        {
+            for (var i = random.Next(60); i > 0; i--)
+            {
+                producer.Write(written++);
+            }
+
+            reader.Refresh();
+            while (reader.TryNext(out var record, out var word))
+            {
+                Assert.Equal(_allocWord, word);
+                Assert.Equal(read++, ((AllocEvent*)record)->Size);
+            }
+
+            reader.Publish();
+            Assert.Equal(view.RingAt(0)->Head, view.RingAt(0)->Tail);
+        }
+
+        Assert.Equal(written, read);
+        Assert.True(written > 10_000);
+        Assert.Equal(RingFault.None, reader.Fault);
+    }
+
+    [Fact]
+    public void Nothing_is_handed_out_before_the_next_look()
+    {
+        using var memory = RegionMemory.Make();
+        var view = new RegionView(memory.Start, memory.Bytes);
+        var producer = new Producer(view);
+        producer.Write(1);
+        Assert.False(view.Ring(0).TryNext(out _, out _));
+        Assert.True(view.Ring(0).Refresh());
+        producer.Write(2);
+        Assert.True(view.Ring(0).TryNext(out _, out _));
+        Assert.False(view.Ring(0).TryNext(out _, out _));
+    }
+
+    [Fact]
+    public void A_waiting_producer_is_told_of_room()
+    {
+        using var memory = RegionMemory.Make();
+        var view = new RegionView(memory.Start, memory.Bytes);
+        new Producer(view).Write(1);
+        view.RingAt(0)->Waiting = 1;
+        ReadAll(view.Ring(0));
+        Assert.Equal((0u, 1u), (view.RingAt(0)->Waiting, view.RingAt(0)->Drained));
+    }
+
+    [Theory]
+    [InlineData(24, RingFault.Head)] // further back than what was read
+    [InlineData(52, RingFault.Head)] // no multiple of 8
+    [InlineData(48 + 4096 + 8, RingFault.Overrun)]
+    public void A_head_that_cannot_be_ends_the_ring(ulong head, RingFault fault)
+    {
+        using var memory = RegionMemory.Make();
+        var view = new RegionView(memory.Start, memory.Bytes);
+        var producer = new Producer(view);
+        producer.Write(1);
+        producer.Write(2);
+        ReadAll(view.Ring(0));
+        view.RingAt(0)->Head = head;
+        Assert.False(view.Ring(0).Refresh());
+        Assert.Equal(fault, view.Ring(0).Fault);
+        Assert.Equal(head, view.RingAt(0)->Tail); // its producer is not held up
+    }
+
+    [Theory]
+    [InlineData(0UL, RingFault.Kind)]
+    [InlineData(99UL << 56, RingFault.Kind)]
+    [InlineData(1UL << 56, RingFault.Kind)] // padding of no length
+    [InlineData((1UL << 56) | 12, RingFault.Kind)]
+    [InlineData((1UL << 56) | 8192, RingFault.Length)]
+    [InlineData(6UL << 56, RingFault.Length)] // a resize of which only 24 bytes were written
+    public void A_record_that_cannot_be_ends_the_ring_and_later_events_are_not_waited_for(ulong word, RingFault fault)
+    {
+        using var memory = RegionMemory.Make();
+        var view = new RegionView(memory.Start, memory.Bytes);
+        var producer = new Producer(view);
+        producer.Write(1, word);
+        var reader = view.Ring(0);
+        Assert.True(reader.Refresh());
+        Assert.False(reader.TryNext(out _, out _));
+        Assert.Equal(fault, reader.Fault);
+        reader.Publish();
+        for (var i = 0; i < 1000; i++)
+        {
+            producer.Write(2);
+            Assert.False(reader.Refresh());
+            Assert.Equal(view.RingAt(0)->Head, view.RingAt(0)->Tail);
+        }
+    }
+
+    [Fact]
+    public void Any_bytes_are_survived()
+    {
+        Gen.Select(Gen.ULong.Array[0, 512], Gen.ULong[0, 600], Gen.Bool).Sample(
+            (words, head, plausible) =>
+            {
+                using var memory = RegionMemory.Make();
+                var view = new RegionView(memory.Start, memory.Bytes);
+                var data = (ulong*)(memory.Start + view.RingAt(0)->DataOffset);
+                for (var i = 0; i < words.Length; i++)
+                {
+                    data[i] = plausible ? ((words[i] % 8) << 56) | (words[i] >> 40) : words[i];
+                }
+
+                view.RingAt(0)->Head = head * 8;
+                view.Ring(0).Refresh();
+                Assert.InRange(ReadAll(view.Ring(0)), 0, 512);
+                Assert.True(head <= 512 || view.Ring(0).Fault != RingFault.None);
+            },
+            iter: 2000,
+            threads: 1);
+    }
+
+    [Fact]
+    public void Every_record_lies_in_the_ring_whatever_is_changed_in_a_good_one()
+    {
+        Gen.Select(Gen.Int[0, 400], Gen.Int[0, 511], Gen.ULong, Gen.Int[0, 63]).Sample(
+            (records, word, value, bit) =>
+            {
+                using var memory = RegionMemory.Make();
+                var view = new RegionView(memory.Start, memory.Bytes);
+                var producer = new Producer(view);
+                var data = (ulong*)(memory.Start + view.RingAt(0)->DataOffset);
+                for (var i = 0; i < records; i++)
+                {
+                    producer.Write(value);
+                    if (i % 100 == 99)
+                    {
+                        data[word] ^= 1UL << bit;
+                        ReadAll(view.Ring(0));
+                    }
+                }
+
+                data[word] = value;
+                ReadAll(view.Ring(0));
+            },
+            iter: 1000,
+            threads: 1);
+    }
+
+    /// <summary>Reads every byte of every record up to the head. Says how many there were.</summary>
+    internal static int ReadAll(RingReader reader)
+    {
+        reader.Refresh();
+        var count = 0;
+        while (reader.TryNext(out var record, out var word))
+        {
+            var bytes = (EventKind)(word >> 56) switch
+            {
+                EventKind.Time => sizeof(TimeEvent),
+                EventKind.Thread => sizeof(ThreadEvent),
+                EventKind.Alloc => sizeof(AllocEvent),
+                EventKind.Release => sizeof(ReleaseEvent),
+                EventKind.Resize => sizeof(ResizeEvent),
+                EventKind.ForkCut => sizeof(ForkCutEvent),
+                _ => throw new InvalidOperationException($"a record of kind {word >> 56} was handed out"),
+            };
+            _sink += new Span<byte>(record, bytes).IndexOf((byte)1);
+            count++;
+        }
+
+        reader.Publish();
+        return count;
+    }
+
+    private static int _sink;
+
+    private sealed class Producer(RegionView view)
+    {
+        private ulong _head;
+
+        public void Write(ulong size, ulong? word = null)
+        {
+            var ring = view.RingAt(0);
+            var data = (byte*)view.Header + ring->DataOffset;
+            var room = 4096 - (_head % 4096);
+            if (room < AllocEvent.StatedSize)
+            {
+                *(ulong*)(data + (_head % 4096)) = ((ulong)EventKind.Pad << 56) | room;
+                _head += room;
+            }
+
+            *(AllocEvent*)(data + (_head % 4096)) = new AllocEvent { Head = word ?? _allocWord, Size = size };
+            _head += AllocEvent.StatedSize;
+            Volatile.Write(ref ring->Head, _head);
+        }
+    }
+}
