@@ -12,7 +12,7 @@ namespace {
 
 namespace kernel = transport::kernel;
 
-// Its initial value is written by a relocation, so it reads 0 until the loader has come by.
+// Its own address, made true by a relocation: until the loader has come by it holds 0 or the address at link time.
 const volatile void* volatile relocated_address = &relocated_address;
 
 bool same(const char* a, const char* b) {
@@ -164,7 +164,7 @@ const link_map* libraries_by_loader_base() {
 }  // namespace
 
 bool relocated() {
-    return relocated_address != nullptr;
+    return relocated_address == &relocated_address;
 }
 
 const link_map* loaded_libraries() {

@@ -1,5 +1,5 @@
-// Allocates in the resolver of an indirect function: the loader calls that while it relocates libraries, when the
-// profiler's own may not have had its turn.
+// Allocates in the resolver of an indirect function of its own: the loader calls that while it relocates this library,
+// which is before it relocates the profiler's. Linked with -z now, so that malloc is bound by then.
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +18,11 @@ __attribute__((optimize("no-stack-protector"))) static int (*resolve(void))(void
     return kept != NULL ? plain : NULL;
 }
 
-int early_answer(void) __attribute__((ifunc("resolve")));
+static int answer(void) __attribute__((ifunc("resolve")));
+
+int early_answer(void) {
+    return answer();
+}
 
 void* early_block(void) {
     return kept;
