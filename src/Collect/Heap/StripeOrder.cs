@@ -19,20 +19,20 @@ internal enum Turn
 
 /// <summary>
 /// Order across threads (docs/decisions/002): the operations of a stripe are applied in the order of their consecutive
-/// numbers, from 0, whatever ring they come by. One for each process. For one thread.
+/// numbers, from 1, whatever ring they come by. One for each process. For one thread.
 /// </summary>
 internal sealed unsafe class StripeOrder : IDisposable
 {
     /// <summary>Most operations parked at once; more can only mean that a number will never come.</summary>
     public const int MostParked = 1 << 20;
 
-    private readonly uint* _next;
+    private readonly uint* _last; // the number applied last; 0: none yet
     private readonly Dictionary<ulong, HeapOperation> _parked = [];
     private int* _parkedByStripe; // made when something is parked for the first time
 
     public StripeOrder()
     {
-        _next = (uint*)NativeMemory.AllocZeroed(WireConstants.OrderStripes, sizeof(uint));
+        _last = (uint*)NativeMemory.AllocZeroed(WireConstants.OrderStripes, sizeof(uint));
     }
 
     /// <summary>Operations that wait for a predecessor.</summary>
@@ -50,10 +50,10 @@ internal sealed unsafe class StripeOrder : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Turn Take(uint stripe, in HeapOperation operation)
     {
-        ref var next = ref _next[stripe];
-        if (next == operation.Order)
+        ref var last = ref _last[stripe];
+        if (last + 1 == operation.Order)
         {
-            next++;
+            last++;
             return Turn.Now;
         }
 
@@ -64,14 +64,14 @@ internal sealed unsafe class StripeOrder : IDisposable
     public bool TryUnpark(uint stripe, out HeapOperation operation)
     {
         if (_parkedByStripe is null || _parkedByStripe[stripe] == 0
-            || !_parked.Remove(Key(stripe, _next[stripe]), out operation))
+            || !_parked.Remove(Key(stripe, _last[stripe] + 1), out operation))
         {
             operation = default;
             return false;
         }
 
         _parkedByStripe[stripe]--;
-        _next[stripe]++;
+        _last[stripe]++;
         return true;
     }
 
@@ -83,7 +83,7 @@ internal sealed unsafe class StripeOrder : IDisposable
         foreach (var (key, operation) in _parked)
         {
             var stripe = (uint)(key >> 32);
-            waiting.Add((stripe, operation.Order - _next[stripe], operation));
+            waiting.Add((stripe, operation.Order - _last[stripe], operation));
         }
 
         waiting.Sort((a, b) => (a.Stripe, a.Distance).CompareTo((b.Stripe, b.Distance)));
@@ -91,15 +91,15 @@ internal sealed unsafe class StripeOrder : IDisposable
         foreach (var (stripe, _, operation) in waiting)
         {
             _parkedByStripe[stripe]--;
-            Missing += operation.Order - _next[stripe];
-            _next[stripe] = operation.Order + 1;
+            Missing += operation.Order - _last[stripe] - 1;
+            _last[stripe] = operation.Order;
             apply(operation);
         }
     }
 
     public void Dispose()
     {
-        NativeMemory.Free(_next);
+        NativeMemory.Free(_last);
         NativeMemory.Free(_parkedByStripe);
         _parkedByStripe = null;
         _parked.Clear();
@@ -110,7 +110,7 @@ internal sealed unsafe class StripeOrder : IDisposable
     private Turn TakeOutOfTurn(uint stripe, in HeapOperation operation)
     {
         // Numbers wrap; half of their range is far more than can be under way.
-        if ((int)(operation.Order - _next[stripe]) < 0)
+        if ((int)(operation.Order - _last[stripe]) <= 0)
         {
             Missing = Math.Max(0, Missing - 1);
             return Turn.Late;

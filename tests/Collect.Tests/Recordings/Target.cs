@@ -96,6 +96,6 @@ internal sealed unsafe class Target
             _numbers.Add(slot, numbers = new uint[WireConstants.OrderStripes]);
         }
 
-        return numbers[((address >> 4) * WireConstants.StripeMultiplier) >> (int)WireConstants.StripeShift]++;
+        return ++numbers[((address >> 4) * WireConstants.StripeMultiplier) >> (int)WireConstants.StripeShift];
     }
 }
