@@ -112,6 +112,13 @@ public sealed partial class TraceWriter : IDisposable
         _database.Dispose();
     }
 
+    /// <summary>Gives the file up and removes it: nothing was recorded.</summary>
+    public void Abandon()
+    {
+        Dispose();
+        Delete(Path);
+    }
+
     /// <summary>Gives the file up. Without <see cref="Close"/> the trace stays as of the last commit, and says so.</summary>
     public void Dispose()
     {

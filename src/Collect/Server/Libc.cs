@@ -11,6 +11,7 @@ internal static unsafe partial class Libc
     public const short PollIn = 1;
 
     private const uint MemfdCloseOnExecAndSealable = 3;
+    private const int SetDescriptorFlags = 2;
     private const int AddSeals = 1033;
     private const int SealShrinkGrow = 2 | 4;
     private const int SealWrite = 8;
@@ -27,6 +28,11 @@ internal static unsafe partial class Libc
     private const int NoSignal = 0x4000;
     private const int DontWait = 0x40;
     private const int Rights = 1;
+    private const int Enosys = 38;
+    private const uint FutexWord32 = 2; // FUTEX2_SIZE_U32, shared between processes
+    private const int ClockMonotonic = 1;
+    private const int ClockBootTime = 7;
+    private const long SysFutexWaitv = 449;
     private const long SysGettid = 186;
     private const long SysSetRobustList = 273;
     private const long SysGetRobustList = 274;
@@ -58,6 +64,16 @@ internal static unsafe partial class Libc
         public void* Next;
         public long Offset;
         public void* Pending;
+    }
+
+    // struct futex_waitv of linux/futex.h.
+    [StructLayout(LayoutKind.Sequential)]
+    private struct FutexWait
+    {
+        public ulong Value;
+        public ulong Word;
+        public uint Flags;
+        public uint Reserved;
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -102,6 +118,9 @@ internal static unsafe partial class Libc
 
     /// <summary>Succeeds when no process has the memory mapped for writing.</summary>
     public static bool SealContents(SafeFileHandle memory) => Fcntl(memory, AddSeals, SealWrite) == 0;
+
+    /// <summary>Keeps a descriptor from programs we execute.</summary>
+    public static bool CloseOnExec(SafeFileHandle file) => Fcntl(file, SetDescriptorFlags, 1) == 0;
 
     public static bool Resize(SafeFileHandle file, ulong bytes) => Ftruncate(file, (long)bytes) == 0;
 
@@ -291,8 +310,28 @@ internal static unsafe partial class Libc
         }
     }
 
+    [LibraryImport("libc", EntryPoint = "getppid")]
+    public static partial int GetParentPid();
+
     [LibraryImport("libc", EntryPoint = "geteuid")]
     public static partial uint GetUserId();
+
+    /// <summary>Waits until one of some shared futex words is woken or changed (futex_waitv, Linux 5.16).</summary>
+    /// <param name="words">The first is waited for while it is 0, the others while they are <paramref name="expected"/>.</param>
+    /// <param name="expected">See there.</param>
+    /// <param name="milliseconds">Longest wait.</param>
+    /// <returns>False when the kernel has no such call.</returns>
+    public static bool WaitForAny(ReadOnlySpan<nint> words, uint expected, int milliseconds)
+    {
+        var waits = stackalloc FutexWait[words.Length];
+        for (var i = 0; i < words.Length; i++)
+        {
+            waits[i] = new FutexWait { Value = i == 0 ? 0 : expected, Word = (ulong)words[i], Flags = FutexWord32 };
+        }
+        var until = (long)Heartbeat.Clock() + (milliseconds * 1_000_000L);
+        var time = stackalloc long[2] { until / 1_000_000_000, until % 1_000_000_000 };
+        return Waitv(SysFutexWaitv, waits, (uint)words.Length, 0, time, ClockMonotonic) >= 0 || Error != Enosys;
+    }
 
     /// <summary>Redirects a descriptor to /dev/null.</summary>
     public static void Silence(int descriptor)
@@ -382,6 +421,20 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "dup2", SetLastError = true)]
     private static partial int Dup2(SafeFileHandle from, int to);
+
+    /// <summary>CLOCK_BOOTTIME in nanoseconds: what the start times of processes count in.</summary>
+    public static ulong BootClock()
+    {
+        var time = stackalloc long[2];
+        return ClockGettime(ClockBootTime, time) == 0 ? ((ulong)time[0] * 1_000_000_000) + (ulong)time[1] : 0;
+    }
+
+    [LibraryImport("libc", EntryPoint = "clock_gettime")]
+    private static partial int ClockGettime(int clock, long* time);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial long Waitv(
+        long number, FutexWait* waits, uint count, uint flags, long* time, int clock);
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial long Syscall(long number, nint first, nint second, nint third, nint fourth);

@@ -59,6 +59,10 @@ internal sealed class PollLoop : IDisposable
     /// <summary>Ends the thread after what was posted before, and waits for it. Any other thread.</summary>
     public void Dispose()
     {
+        if (_wake.IsClosed)
+        {
+            return;
+        }
         _stopping = true;
         Libc.Raise(_wake);
         if (_thread.IsAlive)

@@ -15,6 +15,9 @@ internal static class RegionSize
         (new RegionShape(20, 4, 128, 256, 64 << 10), 16 << 10),
     ];
 
+    /// <summary>The smallest layout there is.</summary>
+    public static RegionLayout Smallest => new(Sizes[^1].Shape, Sizes[^1].RingBytes);
+
     /// <summary>The largest layout that fits, or null when even the smallest does not.</summary>
     /// <param name="limit">Most bytes of a region, as the target asks; 0: no limit.</param>
     public static RegionLayout? Fit(ulong limit) =>

@@ -7,7 +7,7 @@ namespace NativeHeap.Collect.Server;
 /// A region: memory that a target and the collector map. It is sealed against shrinking, so that no target can make a
 /// read of ours fault. Owned by whoever made it.
 /// </summary>
-internal sealed unsafe class SharedRegion : IDisposable
+internal sealed unsafe class SharedRegion : IRegionMemory
 {
     private readonly OwnerMark _owner;
     private byte* _start;
@@ -22,6 +22,9 @@ internal sealed unsafe class SharedRegion : IDisposable
         View = new RegionView(start, bytes);
         _owner = new OwnerMark((uint*)View.Owner);
     }
+
+    /// <summary>It is about to be unmapped.</summary>
+    public event Action? Released;
 
     /// <summary>The memory's descriptor, to be handed over.</summary>
     public SafeFileHandle Memory { get; }
@@ -88,6 +91,7 @@ internal sealed unsafe class SharedRegion : IDisposable
         {
             return;
         }
+        Released?.Invoke();
         _owner.Dispose();
         Libc.Unmap(_start, Bytes);
         _start = null;

@@ -1,4 +1,3 @@
-using NativeHeap.Collect.Stacks;
 using NativeHeap.Model;
 using NativeHeap.Testing;
 using NativeHeap.Trace;
@@ -12,11 +11,11 @@ internal sealed class Recorder : IDisposable
     private readonly TraceWriter _writer;
     private readonly List<Target> _targets = [];
 
-    public Recorder(IMappingSource? mappings = null)
+    public Recorder()
     {
         Path = _folder["trace.nheap"];
         _writer = TraceWriter.Create(Path);
-        Recording = new Recording(_writer, mappings);
+        Recording = new Recording(_writer);
         Recording.ProcessFound += Found.Add;
     }
 

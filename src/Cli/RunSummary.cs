@@ -1,0 +1,59 @@
+using System.Globalization;
+using System.Text;
+using NativeHeap.Analysis;
+using NativeHeap.Model;
+using NativeHeap.Present;
+
+namespace NativeHeap.Cli;
+
+/// <summary>What is said when a command has been recorded: totals, peak, the largest live stacks.</summary>
+internal static class RunSummary
+{
+    private const int Stacks = 5;
+    private const int FramesEach = 3;
+
+    /// <summary>Reads the closed trace and says it.</summary>
+    /// <exception cref="ToolException">The trace cannot be read.</exception>
+    public static void Say(string trace)
+    {
+        using var profile = Profile.Open(trace);
+        var text = new StringBuilder();
+        SayTotals(profile, text);
+        var live = profile.Ask(new StackQuestion { By = StackMeasure.Live, Top = Stacks });
+        for (var i = 0; i < live.Stacks.Count; i++)
+        {
+            SayStack(i + 1, live.Stacks[i], text);
+        }
+        text.Append(CultureInfo.InvariantCulture, $"wrote {profile.Path}; see nativeheap report {profile.Path}\n");
+        Messages.Say(text.ToString());
+    }
+
+    private static void SayTotals(Profile profile, StringBuilder text)
+    {
+        var totals = profile.Totals();
+        var processes = profile.Processes.Count;
+        text.Append(Words.Bytes(totals.AllocatedBytes)).Append(" in ").Append(Words.Count(totals.Allocations, "allocation"));
+        text.Append(CultureInfo.InvariantCulture, $", {Words.Count(totals.Frees, "free")}");
+        text.Append(processes > 1 ? $", {Words.Count(processes, "process", "processes")}\n" : "\n");
+        var peak = totals.Peak;
+        text.Append(CultureInfo.InvariantCulture, $"peak {Words.Bytes(peak.Bytes)} at {Words.Duration(peak.TimeNs)}");
+        text.Append(peak.IsExact ? "" : $" (threads ran at once: {Words.Bytes(peak.LowBytes)} to {Words.Bytes(peak.HighBytes)})");
+        text.Append(CultureInfo.InvariantCulture, $", live at the end {Words.Bytes(totals.LiveBytes)} in ");
+        text.Append(Words.Count(totals.LiveBlocks, "block")).Append('\n');
+        if (profile.Info.LostEvents > 0)
+        {
+            text.Append(Words.Count(profile.Info.LostEvents, "event")).Append(" lost: figures are too low by those\n");
+        }
+        else if (!profile.Info.Complete)
+        {
+            text.Append("incomplete: not every event up to the last moment of each process was received\n");
+        }
+    }
+
+    private static void SayStack(int number, StackCost cost, StringBuilder text)
+    {
+        var frames = cost.Stack.Frames.Where(frame => frame.Marker is null).Take(FramesEach).Select(StackText.Name);
+        text.Append(CultureInfo.InvariantCulture, $"{number}. {Words.Bytes(cost.Bytes)} in {Words.Count(cost.Blocks, "block")}: ");
+        text.AppendJoin(" < ", frames.DefaultIfEmpty("(no caller known)")).Append('\n');
+    }
+}

@@ -1,0 +1,76 @@
+using System.Diagnostics;
+using NativeHeap.Wire;
+
+namespace NativeHeap.Collect.Server;
+
+/// <summary>
+/// Writes CLOCK_MONOTONIC into every region every few milliseconds: the time of events, and the sign that the collector
+/// lives. A thread of its own, so that nothing the collector does stops the clock. Any thread.
+/// </summary>
+internal sealed class Heartbeat : IDisposable
+{
+    private const int PeriodMilliseconds = 2;
+
+    private readonly Lock _gate = new();
+    private readonly List<RegionView> _regions = [];
+    private readonly ManualResetEventSlim _stop = new();
+    private readonly Thread _thread;
+    private ulong _nowNs;
+
+    /// <summary>Starts the thread.</summary>
+    public Heartbeat()
+    {
+        _nowNs = Clock();
+        _thread = new Thread(Run) { IsBackground = true, Name = "clock", Priority = ThreadPriority.AboveNormal };
+        _thread.Start();
+    }
+
+    /// <summary>What was last written, or a little before: no event in a region is later.</summary>
+    public ulong NowNs => Volatile.Read(ref _nowNs);
+
+    /// <summary>CLOCK_MONOTONIC now, in nanoseconds.</summary>
+    public static ulong Clock() => (ulong)(Stopwatch.GetTimestamp() * (1_000_000_000 / Stopwatch.Frequency));
+
+    /// <summary>Keeps a region's clock from now on.</summary>
+    public void Add(RegionView region)
+    {
+        lock (_gate)
+        {
+            region.ClockNs = Clock();
+            _regions.Add(region);
+        }
+    }
+
+    /// <summary>Does not write to a region any more; it may be unmapped when this returns.</summary>
+    public void Remove(RegionView region)
+    {
+        lock (_gate)
+        {
+            _regions.Remove(region);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _stop.Set();
+        _thread.Join();
+        _stop.Dispose();
+    }
+
+    private void Run()
+    {
+        while (!_stop.Wait(PeriodMilliseconds))
+        {
+            lock (_gate)
+            {
+                var now = Clock();
+                Volatile.Write(ref _nowNs, now);
+                foreach (var region in _regions)
+                {
+                    region.ClockNs = now;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+using System.Collections.Concurrent;
+using NativeHeap.Collect.Server;
+using NativeHeap.Trace;
+using NativeHeap.Wire;
+
+namespace NativeHeap.Collect.Sessions;
+
+/// <summary>
+/// The thread that owns the recording: drains, commits, takes snapshots, sleeps. Everybody else hands it work by
+/// <see cref="Post"/>. When the trace cannot be written any more it goes on emptying rings, so that no target waits.
+/// </summary>
+internal sealed class DrainLoop : IDisposable
+{
+    private const ulong CommitPeriodNs = 200_000_000; // a commit may take a while, and at most 250 ms may be lost
+    private const int ShortestSleep = 2; // ms, while there are events
+    private const int LongestSleep = 20;
+
+    private readonly Recording _recording;
+    private readonly Heartbeat _heartbeat;
+    private readonly SnapshotTriggers _triggers;
+    private readonly ConcurrentQueue<Action<Recording>> _posted = new();
+    private readonly List<RegionView> _regions = [];
+    private readonly Sleeper _sleeper = new();
+    private readonly Thread _thread;
+    private ulong _nextCommitNs;
+    private volatile bool _stopping;
+
+    /// <summary>A loop that does not run yet.</summary>
+    public DrainLoop(Recording recording, Heartbeat heartbeat, SnapshotTriggers triggers)
+    {
+        _recording = recording;
+        _heartbeat = heartbeat;
+        _triggers = triggers;
+        _thread = new Thread(Run) { IsBackground = true, Name = "drain" };
+    }
+
+    /// <summary>The trace could not be written; said once, on the loop's thread.</summary>
+    public event Action<TraceWriteException>? WriteFailed;
+
+    /// <summary>A fault of ours ended the loop before its time; the last thing on the loop's thread.</summary>
+    public event Action<Exception>? Faulted;
+
+    /// <summary>Called after every commit, on the loop's thread.</summary>
+    public event Action? Committed;
+
+    /// <summary>Why the trace cannot be written any more; null while it can. Any thread.</summary>
+    public TraceWriteException? Failure { get; private set; }
+
+
+    /// <summary>Starts the thread.</summary>
+    public void Start() => _thread.Start();
+
+    /// <summary>Runs something on the loop's thread, in the order of the calls. Any thread.</summary>
+    public void Post(Action<Recording> action)
+    {
+        _posted.Enqueue(action);
+        _sleeper.Wake();
+    }
+
+    /// <summary>Lets producers of a region wake the loop. On the loop's thread.</summary>
+    public void Listen(RegionView region) => _regions.Add(region);
+
+    /// <summary>Forgets a region that is about to be unmapped. On the loop's thread, or after <see cref="Stop"/>.</summary>
+    public void Ignore(RegionView region) => _regions.Remove(region);
+
+    /// <summary>Commits and waits until it can be read. On the loop's thread.</summary>
+    public void Flush() => GuardWrites(_recording.Flush);
+
+    /// <summary>Ends the loop after what was posted before. Any other thread; the recording is the caller's then.</summary>
+    public void Stop()
+    {
+        _stopping = true;
+        _sleeper.Wake();
+        if (_thread.IsAlive)
+        {
+            _thread.Join();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Stop();
+        _sleeper.Dispose();
+    }
+
+    private void Run()
+    {
+        try
+        {
+            var sleep = ShortestSleep;
+            while (true)
+            {
+                var stopping = _stopping;
+                RunPosted();
+                if (stopping)
+                {
+                    return;
+                }
+                sleep = Pass() ? ShortestSleep : Math.Min(sleep * 2, LongestSleep);
+                _sleeper.Sleep(_regions, sleep);
+            }
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            Failed();
+            Faulted?.Invoke(error);
+        }
+    }
+
+    private bool Pass()
+    {
+        var now = _heartbeat.NowNs;
+        _recording.Tick(now);
+        var any = _recording.DrainOnce();
+        if (Failure is null && _triggers.Due(now, _recording.LiveBytes) is { } reason)
+        {
+            GuardWrites(() => _recording.TakeSnapshot(null, reason));
+        }
+        if (now >= _nextCommitNs)
+        {
+            GuardWrites(_recording.Commit);
+            Committed?.Invoke();
+            _nextCommitNs = now + CommitPeriodNs;
+        }
+        return any;
+    }
+
+    private void RunPosted()
+    {
+        while (_posted.TryDequeue(out var action))
+        {
+            action(_recording);
+        }
+    }
+
+    private void GuardWrites(Action action)
+    {
+        if (Failure is not null)
+        {
+            return;
+        }
+        try
+        {
+            action();
+        }
+        catch (TraceWriteException error)
+        {
+            Failure = error;
+            Failed();
+            WriteFailed?.Invoke(error);
+        }
+    }
+
+    // Nothing is gained by recording on.
+    private void Failed() => _regions.ForEach(region => region.Control = Control.Stop);
+}

@@ -1,0 +1,121 @@
+using NativeHeap.Collect.Server;
+using NativeHeap.Memory.Proc;
+using NativeHeap.Model;
+
+namespace NativeHeap.Collect.Sessions;
+
+/// <summary>
+/// Looks at the resident memory of processes: its size often at first and a few times a second later, where it is about
+/// once a second and for the first process alone (the kernel holds a lock of the target for it). A thread of its own.
+/// </summary>
+internal sealed class ResidentSampler : IDisposable
+{
+    private const int MostProcesses = 64; // the newest are left out
+    private const int FirstLook = 5; // ms after the start; short programs are seen at least once
+    private const int LongestPause = 100;
+    private const ulong LongestLedgerPauseNs = 1_000_000_000;
+
+    private readonly Lock _gate = new();
+    private readonly List<(ProcessId Id, ProcessReader Reader)> _processes = [];
+    private readonly ManualResetEventSlim _stop = new();
+    private readonly Action<Action<Recording>> _post;
+    private readonly Thread _thread;
+    private ulong _ledgerPauseNs = FirstLook * 1_000_000UL;
+    private ulong _nextLedgerNs;
+
+    /// <summary>Starts the thread.</summary>
+    /// <param name="post">Hands over what was seen.</param>
+    public ResidentSampler(Action<Action<Recording>> post)
+    {
+        _post = post;
+        _thread = new Thread(Run) { IsBackground = true, Name = "resident" };
+        _thread.Start();
+    }
+
+    /// <summary>Looks at a process from now on. Any thread.</summary>
+    /// <param name="id">Its row.</param>
+    /// <param name="pid">In our pid namespace.</param>
+    public void Add(ProcessId id, int pid)
+    {
+        lock (_gate)
+        {
+            // An image that an exec replaced is not looked at any more; the new one keeps its place.
+            var place = _processes.FindIndex(process => process.Reader.Pid == pid);
+            var process = (id, new ProcessReader(pid));
+            if (place >= 0)
+            {
+                _processes[place] = process;
+            }
+            else
+            {
+                _processes.Add(process);
+            }
+        }
+    }
+
+    /// <summary>Does not look at a process any more. Any thread.</summary>
+    public void Remove(int pid)
+    {
+        lock (_gate)
+        {
+            _processes.RemoveAll(process => process.Reader.Pid == pid);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_thread.IsAlive)
+        {
+            _stop.Set();
+            _thread.Join();
+            _stop.Dispose();
+        }
+    }
+
+    private void Run()
+    {
+        var pause = FirstLook;
+        while (!_stop.Wait(pause))
+        {
+            (ProcessId Id, ProcessReader Reader)[] processes;
+            lock (_gate)
+            {
+                processes = [.. _processes.Take(MostProcesses)];
+            }
+            foreach (var (id, reader) in processes)
+            {
+                LookAtSize(id, reader);
+            }
+            if (processes.Length > 0)
+            {
+                pause = Math.Min(pause + 1, LongestPause);
+                LookAtParts(processes[0].Id, processes[0].Reader);
+            }
+        }
+    }
+
+    private void LookAtSize(ProcessId id, ProcessReader reader)
+    {
+        if (reader.ReadResidentBytes() is { } bytes)
+        {
+            var now = Heartbeat.Clock();
+            _post(recording => recording.AddResident(id, now, bytes));
+        }
+    }
+
+    private void LookAtParts(ProcessId id, ProcessReader reader)
+    {
+        // Only the first process of the trace has a ledger.
+        var now = Heartbeat.Clock();
+        if (now < _nextLedgerNs || reader.ReadResidentMemory() is not { } resident)
+        {
+            return;
+        }
+        var parts = resident.Parts.Select(part => new LedgerPart(part.Name, part.Bytes)).ToList();
+        var ledger = new Ledger((long)now, resident.RssBytes, parts, resident.UnexplainedBytes);
+        _post(recording => recording.AddLedger(id, ledger));
+        _ledgerPauseNs = Math.Min(_ledgerPauseNs * 2, LongestLedgerPauseNs);
+        _nextLedgerNs = now + _ledgerPauseNs;
+    }
+}

@@ -1,0 +1,200 @@
+using NativeHeap.Collect.Launching;
+using NativeHeap.Collect.Server;
+using NativeHeap.Model;
+using NativeHeap.Trace;
+
+namespace NativeHeap.Collect.Sessions;
+
+/// <summary>
+/// A recording of a command from its start to its end: the socket, the regions, the threads that drain them, and the
+/// processes' ends. Its methods are for one thread, and are called in the order in which they stand here.
+/// </summary>
+public sealed class Session : IDisposable
+{
+    private readonly SessionOptions _options;
+    private readonly NativeFiles _files;
+    private readonly Recording _recording;
+    private readonly PrivateFolder _folder;
+    private readonly PollLoop _poll;
+    private readonly Heartbeat _heartbeat = new();
+    private readonly DrainLoop _drain;
+    private readonly ResidentSampler _sampler;
+    private readonly TargetHost _host;
+    private readonly ControlServer _server;
+    private readonly ManualResetEventSlim _over = new();
+    private volatile bool _rootEnded;
+    private volatile bool _isHurried;
+    private Exception? _fault;
+    private int _quietCommits;
+
+    /// <summary>Listens, and is ready for targets.</summary>
+    /// <param name="writer">A new trace; the caller's, who disposes it after the session.</param>
+    /// <param name="files">The shim.</param>
+    /// <param name="options">What is recorded.</param>
+    /// <exception cref="IOException">There is no place for a socket.</exception>
+    public Session(TraceWriter writer, NativeFiles files, SessionOptions options)
+    {
+        _options = options;
+        _files = files;
+        _folder = PrivateFolder.Create();
+        var mappings = new ProcessMappings();
+        _recording = new Recording(writer, mappings);
+        _drain = new DrainLoop(_recording, _heartbeat, new SnapshotTriggers(options.SnapshotIntervalNs, options.SnapshotGrowthBytes));
+        _poll = new PollLoop(TakeFault);
+        _sampler = new ResidentSampler(_drain.Post);
+        _host = new TargetHost(_recording, mappings, _poll, _drain, _heartbeat, _sampler);
+        _server = ControlServer.Listen(_folder.SocketPath, _poll, _host);
+        _drain.Faulted += TakeFault;
+        _drain.WriteFailed += error => WriteFailed?.Invoke(error);
+        _drain.Committed += CheckWhetherAllEnded;
+    }
+
+    /// <summary>The trace cannot be written any more: the target goes on, the trace ends at its last commit. Once, on a
+    /// thread of the session.</summary>
+    public event Action<TraceWriteException>? WriteFailed;
+
+    /// <summary>Why the trace cannot be written; null while it can.</summary>
+    public TraceWriteException? WriteFailure => _drain.Failure;
+
+    /// <summary>The first thing that went wrong inside and should not have; it ends the recording. Null: nothing.</summary>
+    public Exception? Fault => _fault;
+
+    /// <summary>Processes that could not be recorded.</summary>
+    public int RefusedProcesses => _host.Refused;
+
+    /// <summary>Whether the command, or anything it started, was recorded.</summary>
+    public bool SawAnyProcess => _host.SawAny;
+
+    /// <summary>Sets a text of the trace's <c>meta</c>. Before <see cref="Start"/>.</summary>
+    public void Describe(string key, string value) => _recording.Describe(key, value);
+
+    /// <summary>Starts the command.</summary>
+    /// <param name="link">To the supervisor; the session's until it is disposed.</param>
+    /// <param name="command">Its command line, the last arguments of our own.</param>
+    /// <returns>Its pid.</returns>
+    /// <exception cref="ToolException">It cannot be executed.</exception>
+    public int Start(SupervisorLink link, IReadOnlyList<string> command)
+    {
+        _drain.Start();
+        _poll.Start();
+        // The target's output is its own: whoever reads it must not wait for us.
+        Libc.Silence(1);
+        var startNs = Heartbeat.Clock();
+        var pid = link.Start(command.Count, Settings());
+        _host.Start(new TargetRoot(pid, Libc.OpenProcess(pid), startNs, string.Join(' ', command)));
+        link.Ended += RootEnded;
+        link.Hurried += Hurry;
+        link.Lost += SupervisorLost;
+        _poll.Post(() => link.Watch(_poll));
+        return pid;
+    }
+
+    /// <summary>Waits until the command has ended (or, if so asked, the last of its descendants).</summary>
+    public void Wait() => _over.Wait();
+
+    /// <summary>Ends the recording: what is left in the rings is read and written. The trace is not closed yet, so that
+    /// places can be named (<see cref="Recording.Locations"/>).</summary>
+    /// <returns>The recording, for the caller's thread from now on.</returns>
+    /// <exception cref="TraceWriteException">The trace cannot be written.</exception>
+    public Recording Finish()
+    {
+        _sampler.Dispose();
+        _poll.Dispose();
+        _server.Dispose();
+        _drain.Stop();
+        if (_fault is not null)
+        {
+            throw new InvalidOperationException("the recording broke off", _fault);
+        }
+        if (_drain.Failure is { } failure)
+        {
+            throw failure;
+        }
+        _host.AttachMissingRoot();
+        foreach (var process in _recording.Processes.Where(process => process.EndNs is null))
+        {
+            _recording.Note(process.Id, "was still running when the recording ended");
+        }
+        _recording.Tick(Heartbeat.Clock());
+        _recording.Finish();
+        return _recording;
+    }
+
+    /// <summary>True when the user does not want to wait for anything more.</summary>
+    public bool IsHurried => _isHurried;
+
+    /// <summary>CLOCK_MONOTONIC now, as the recording wants it.</summary>
+    public static ulong Clock() => Heartbeat.Clock();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _sampler.Dispose();
+        _poll.Dispose();
+        _server.Dispose();
+        _drain.Dispose();
+        _recording.Dispose();
+        _heartbeat.Dispose();
+        _host.Dispose();
+        _folder.Dispose();
+        _over.Dispose();
+    }
+
+    private Dictionary<string, string> Settings()
+    {
+        var settings = new Dictionary<string, string>
+        {
+            ["LD_PRELOAD"] = _files.Shim,
+            [ShimSettings.Socket] = _folder.SocketPath,
+        };
+        if (!_options.FollowChildren)
+        {
+            settings[ShimSettings.Follow] = "no";
+        }
+        return settings;
+    }
+
+    private void RootEnded(WaitStatus status)
+    {
+        _host.RootEnded(status);
+        _drain.Post(_ =>
+        {
+            _rootEnded = true;
+            if (!_options.WaitForChildren)
+            {
+                _over.Set();
+            }
+        });
+    }
+
+    private void TakeFault(Exception fault)
+    {
+        Interlocked.CompareExchange(ref _fault, fault, null);
+        _over.Set();
+    }
+
+    private void Hurry()
+    {
+        _isHurried = true;
+        _over.Set();
+    }
+
+    private void SupervisorLost()
+    {
+        // Somebody killed the job. What stood for the target is gone, so the target goes, too.
+        _host.KillRoot();
+        _rootEnded = true;
+        _over.Set();
+    }
+
+    // A process between its exec and its hello is known to nobody for a moment: that nobody is left must be seen twice.
+    private void CheckWhetherAllEnded()
+    {
+        var nobody = _rootEnded && _recording.LiveProcesses == 0 && _host.LiveRegions == 0;
+        _quietCommits = nobody ? _quietCommits + 1 : 0;
+        if (_quietCommits > 1)
+        {
+            _over.Set();
+        }
+    }
+}

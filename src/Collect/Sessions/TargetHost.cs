@@ -1,0 +1,268 @@
+using System.Globalization;
+using NativeHeap.Collect.Launching;
+using NativeHeap.Collect.Server;
+using NativeHeap.Memory.Proc;
+using NativeHeap.Model;
+using NativeHeap.Wire;
+using Peer = NativeHeap.Collect.Server.Peer;
+
+namespace NativeHeap.Collect.Sessions;
+
+/// <summary>
+/// Gives targets their regions and follows their processes to the end. Everything about the recording is posted to the
+/// drain's thread; the rest happens on the poll thread.
+/// </summary>
+internal sealed class TargetHost : IServerHost, IDisposable
+{
+    private const int KillSignal = 9;
+    private static readonly TimeSpan RootPatience = TimeSpan.FromSeconds(1);
+
+    private readonly Recording _recording;
+    private readonly PollLoop _poll;
+    private readonly DrainLoop _drain;
+    private readonly Heartbeat _heartbeat;
+    private readonly ResidentSampler _sampler;
+    private readonly ProcessTracker _tracker;
+    private readonly SnapshotRequests _requests;
+    private readonly ProcessMappings _mappings;
+    private readonly Dictionary<SharedRegion, Arrival> _arriving = []; // the poll thread's
+    private readonly Dictionary<ProcessId, Image> _images = []; // the drain's
+    private readonly ManualResetEventSlim _rootKnown = new();
+    private TargetRoot? _root;
+    private bool _rootSaidHello; // the poll thread's
+    private ProcessId? _rootId; // the drain's: the command's latest image
+    private int _names;
+    private int _regions;
+    private int _liveRegions;
+
+    public TargetHost(
+        Recording recording,
+        ProcessMappings mappings,
+        PollLoop poll,
+        DrainLoop drain,
+        Heartbeat heartbeat,
+        ResidentSampler sampler)
+    {
+        _mappings = mappings;
+        _recording = recording;
+        _poll = poll;
+        _drain = drain;
+        _heartbeat = heartbeat;
+        _sampler = sampler;
+        _tracker = new ProcessTracker(poll);
+        _requests = new SnapshotRequests(drain);
+        recording.ProcessFound += Found;
+    }
+
+    private sealed record Arrival(ProcessIntroduction Introduction, Peer Peer);
+
+    private sealed record Image(SharedRegion Region, ulong BornNs, bool IsElsewhere);
+
+    /// <summary>Processes that asked for a region and got none. Any thread.</summary>
+    public int Refused { get; private set; }
+
+    /// <summary>Whether any process said hello. Any thread.</summary>
+    public bool SawAny => Volatile.Read(ref _regions) > 0;
+
+    /// <summary>Regions that somebody has mapped. Any thread.</summary>
+    public int LiveRegions => Volatile.Read(ref _liveRegions);
+
+    /// <summary>Tells who the command is. Any thread, once.</summary>
+    public void Start(TargetRoot root)
+    {
+        _root = root;
+        _rootKnown.Set();
+    }
+
+    /// <inheritdoc/>
+    public (SharedRegion? Region, WelcomeStatus Status) Welcome(in HelloRecord hello, Peer peer)
+    {
+        var (region, status) = Make(hello);
+        if (region is null)
+        {
+            Refused++;
+            peer.Process.Dispose();
+            return (null, status);
+        }
+        // The target waits for our answer, so what it is can still be read.
+        _rootKnown.Wait(RootPatience);
+        _arriving.Add(region, new Arrival(Introduce(hello, peer.Pid), peer));
+        return (region, status);
+    }
+
+    /// <inheritdoc/>
+    public void Welcomed(SharedRegion region, bool sent)
+    {
+        _arriving.Remove(region, out var arrival);
+        if (!sent)
+        {
+            region.Dispose();
+            arrival!.Peer.Process.Dispose();
+            return;
+        }
+        _regions++;
+        _drain.Post(_ => Attach(region, arrival!));
+    }
+
+    /// <inheritdoc/>
+    public void Request(ControlRequest request) => _requests.Take(request);
+
+    /// <summary>The command ended. Poll thread.</summary>
+    public void RootEnded(WaitStatus status)
+    {
+        var now = Heartbeat.Clock();
+        _sampler.Remove(_root!.Pid);
+        _drain.Post(recording =>
+        {
+            AttachMissingRoot();
+            var ending = status.ExitCode is null ? ProcessEnding.Signal : ProcessEnding.Exit;
+            recording.NoteEnd(_rootId!.Value, ending, now, status.ExitCode, status.Signal);
+            _requests.Forget(_root.Pid);
+        });
+    }
+
+    /// <summary>Kills the command, whose supervisor was killed. Any thread.</summary>
+    public void KillRoot() => Libc.Kill(_root!.Process, KillSignal);
+
+    /// <summary>The command has a row in the trace, and the first one, even when it never said hello because it did not
+    /// allocate. On the drain's thread, or when that has ended.</summary>
+    public void AttachMissingRoot()
+    {
+        if (_rootId is not null || _root is null)
+        {
+            return;
+        }
+        var region = SharedRegion.Create(RegionSize.Smallest, NextName(), 0, _root.StartNs)
+            ?? throw new IOException($"no memory for a region: {Libc.ErrorText}");
+        Adopt(region);
+        var introduction = new ProcessIntroduction(
+            _root.Pid, null, _root.StartNs, _root.Command, null, ProcessOrigin.Run);
+        _rootId = _recording.Attach(region, introduction);
+        _recording.Note(_rootId.Value, "never called an allocation function that the shim sees");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _root?.Process.Dispose();
+        _rootKnown.Dispose();
+    }
+
+    private (SharedRegion? Region, WelcomeStatus Status) Make(in HelloRecord hello)
+    {
+        if (_drain.Failure is not null)
+        {
+            return (null, WelcomeStatus.Refused);
+        }
+        if (RegionSize.Fit(hello.RegionLimit) is not { } layout)
+        {
+            return (null, WelcomeStatus.TooSmall);
+        }
+        if (SharedRegion.Create(layout, NextName(), hello.SampleBytes, Heartbeat.Clock()) is not { } region)
+        {
+            return (null, WelcomeStatus.Refused); // out of descriptors or memory
+        }
+        Adopt(region);
+        return (region, WelcomeStatus.Accepted);
+    }
+
+    private void Adopt(SharedRegion region)
+    {
+        Interlocked.Increment(ref _liveRegions);
+        _heartbeat.Add(region.View);
+        region.Released += () =>
+        {
+            _heartbeat.Remove(region.View);
+            _drain.Ignore(region.View);
+            Interlocked.Decrement(ref _liveRegions);
+        };
+    }
+
+    private string NextName() => string.Create(
+        CultureInfo.InvariantCulture, $"nativeheap-{Environment.ProcessId}-{Interlocked.Increment(ref _names)}");
+
+    private ProcessIntroduction Introduce(in HelloRecord hello, int hostPid)
+    {
+        var reader = hostPid == 0 ? null : new ProcessReader(hostPid);
+        var isRoot = hostPid == _root?.Pid && !_rootSaidHello;
+        _rootSaidHello |= isRoot;
+        return new ProcessIntroduction(
+            (int)Math.Min(hello.Pid, int.MaxValue),
+            hello.ParentPid is 0 or > int.MaxValue ? null : (int)hello.ParentPid,
+            Math.Min(hello.StartNs, Heartbeat.Clock()),
+            reader?.ReadCommandLine() is { Count: > 0 } words ? string.Join(' ', words) : null,
+            reader?.ReadExecutable(),
+            isRoot ? ProcessOrigin.Run : ProcessOrigin.Spawn);
+    }
+
+    private void Attach(SharedRegion region, Arrival arrival)
+    {
+        var (introduction, peer) = arrival;
+        var isRoot = peer.Pid == _root?.Pid;
+        if (!isRoot)
+        {
+            AttachMissingRoot();
+        }
+        var id = _recording.Attach(region, introduction);
+        if (isRoot)
+        {
+            _rootId = id;
+        }
+        var isElsewhere = introduction.Pid != peer.Pid;
+        _images.Add(id, new Image(region, introduction.StartNs, isElsewhere));
+        _drain.Listen(region.View);
+        if (peer.Pid != 0)
+        {
+            Follow(id, introduction.Pid, peer.Pid);
+            _poll.Post(() => _tracker.Watch(peer.Pid, peer.Process, status => Ended(id, peer.Pid, status)));
+        }
+    }
+
+    private void Follow(ProcessId id, int pid, int hostPid)
+    {
+        _sampler.Add(id, hostPid);
+        _requests.Know(hostPid);
+        _mappings.Know(pid, hostPid);
+    }
+
+    // A forked child has claimed a slot. The drain's thread.
+    private void Found(ForkedProcess child)
+    {
+        var image = _images[child.ParentId];
+        _images.Add(child.Id, image);
+        _poll.Post(() =>
+        {
+            var hostPid = ProcessTracker.Find(child.Pid, image.Region.Name, image.BornNs, image.IsElsewhere);
+            if (hostPid is not { } pid)
+            {
+                Ended(child.Id, 0, null);
+                return;
+            }
+            _drain.Post(_ => Follow(child.Id, child.Pid, pid));
+            _tracker.Watch(pid, Libc.OpenProcess(pid), status => Ended(child.Id, pid, status));
+        });
+    }
+
+    private void Ended(ProcessId id, int hostPid, int? status)
+    {
+        if (hostPid != 0 && hostPid == _root?.Pid)
+        {
+            return; // the supervisor tells, and knows how
+        }
+        var now = Heartbeat.Clock();
+        _sampler.Remove(hostPid);
+        _drain.Post(recording =>
+        {
+            _requests.Forget(hostPid);
+            _images.Remove(id);
+            if (status is not { } known)
+            {
+                recording.NoteEnd(id, ProcessEnding.Unknown, now);
+                return;
+            }
+            var how = WaitStatus.Of((uint)known);
+            recording.NoteEnd(
+                id, how.ExitCode is null ? ProcessEnding.Signal : ProcessEnding.Exit, now, how.ExitCode, how.Signal);
+        });
+    }
+}
