@@ -56,18 +56,23 @@ const char* read_follow(const char* value, Settings* out) {
     return out->follow || strcmp(value, "no") == 0 ? nullptr : "must be yes or no";
 }
 
-// The one table of settings. Defaults: no socket, no file, exact, children followed.
 struct Setting {
     const char* name;  // after NATIVEHEAP_
     const char* (*read)(const char* value, Settings* out);
 };
 constexpr Settings defaults = {nullptr, nullptr, 0, true};
+#define NH_SETTING(name, read, initial, meaning) {#name, read},
 constexpr Setting table[] = {
-    {"SOCKET", read_socket},
-    {"OUT", read_out},
-    {"SAMPLE", read_sample},
-    {"FOLLOW", read_follow},
+#include "native/process/settings.def"
 };
+#undef NH_SETTING
+
+#define NH_SETTING(name, read, initial, meaning) " NATIVEHEAP_" #name
+constexpr char unknown[] =
+    "is no setting (there are"
+#include "native/process/settings.def"
+    ")";
+#undef NH_SETTING
 
 const char* read_variable(const char* variable, Settings* out) {
     const char* name = variable + sizeof(prefix) - 1;
@@ -78,7 +83,7 @@ const char* read_variable(const char* variable, Settings* out) {
             return setting.read(equals + 1, out);
         }
     }
-    return "is no setting (there are NATIVEHEAP_SOCKET, NATIVEHEAP_OUT, NATIVEHEAP_SAMPLE, NATIVEHEAP_FOLLOW)";
+    return unknown;
 }
 
 }  // namespace
