@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdint.h>
 
-#include "native/process/elf_lookup.h"
 #include "native/process/process.h"
 
 namespace nh::interpose {
@@ -11,7 +10,7 @@ namespace nh::interpose {
 class Hook {
   public:
     // at: of the exported function's caller.
-    explicit Hook(const unwind::Registers& at) : at_(at), state_(enter(at)) {}
+    explicit Hook(const unwind::Registers& at) : at_(at), state_(process::enter(at)) {}
     ~Hook() {
         if (state_ != nullptr) {
             process::leave(state_);
@@ -45,14 +44,6 @@ class Hook {
     }
 
   private:
-    static process::ThreadState* enter(const unwind::Registers& at) {
-        if (__builtin_expect(transport::recording_mark() == 0 && !process::relocated(), 0)) {
-            process::count_early_call();
-            return nullptr;
-        }
-        return process::enter(at);
-    }
-
     const unwind::Registers at_;
     process::ThreadState* state_;
 };

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "native/process/abandoned.h"
+#include "native/process/elf_lookup.h"
 #include "native/process/environment.h"
 #include "native/process/settings.h"
 #include "native/process/thread_exit.h"
@@ -47,6 +48,10 @@ class ErrnoScope {
     int* at_;
     int saved_;
 };
+
+void count_early_call() {
+    __atomic_add_fetch(&early_calls, 1, __ATOMIC_RELAXED);
+}
 
 void count_missed_call() {
     __atomic_add_fetch(&region.slots[own_slot].missed_calls, 1, __ATOMIC_RELAXED);
@@ -285,12 +290,7 @@ ThreadState* enter_recording(const unwind::Registers& at) {
     return take_ring(thread, at.sp);
 }
 
-}  // namespace
-
-ThreadState* enter_slow(const unwind::Registers& at) {
-    if (current_phase() == Phase::off) {
-        return nullptr;
-    }
+[[gnu::noinline]] ThreadState* enter_unusual(const unwind::Registers& at) {
     ErrnoScope keep;
     start_once();
     if (current_phase() != Phase::on) {
@@ -312,6 +312,19 @@ ThreadState* enter_slow(const unwind::Registers& at) {
     return nullptr;
 }
 
+}  // namespace
+
+ThreadState* enter_slow(const unwind::Registers& at) {
+    if (current_phase() == Phase::off) {
+        return nullptr;
+    }
+    if (!relocated()) {
+        count_early_call();  // nothing else is possible yet
+        return nullptr;
+    }
+    return enter_unusual(at);
+}
+
 void leave_shared(ThreadState* state) {
     bool leaving = standing().is_leaving();
     unlock_shared_ring(state);
@@ -330,10 +343,6 @@ ThreadState* recover(ThreadState* state, uintptr_t position, Written failure) {
         return nullptr;
     }
     return take_ring(Standing(), position);
-}
-
-void count_early_call() {
-    __atomic_add_fetch(&early_calls, 1, __ATOMIC_RELAXED);
 }
 
 }  // namespace nh::process

@@ -50,7 +50,4 @@ inline void leave(ThreadState* state) {
 // become a forked child and its numbers must be taken anew.
 ThreadState* recover(ThreadState* state, uintptr_t position, transport::Written failure);
 
-// A call before the library was relocated: nothing but a count is possible.
-void count_early_call();
-
 }  // namespace nh::process
