@@ -1,3 +1,4 @@
+using NativeHeap.Collect.Stacks;
 using NativeHeap.Model;
 using NativeHeap.Testing;
 using NativeHeap.Trace;
@@ -11,11 +12,11 @@ internal sealed class Recorder : IDisposable
     private readonly TraceWriter _writer;
     private readonly List<Target> _targets = [];
 
-    public Recorder()
+    public Recorder(IMappingSource? mappings = null)
     {
         Path = _folder["trace.nheap"];
         _writer = TraceWriter.Create(Path);
-        Recording = new Recording(_writer);
+        Recording = new Recording(_writer, mappings);
         Recording.ProcessFound += Found.Add;
     }
 
