@@ -104,10 +104,7 @@ public sealed partial class TraceWriter : IDisposable
         SetMeta("complete", complete ? 1 : 0);
         Commit();
         FreeStatements();
-        Guard(() => Execute(_database, "PRAGMA wal_checkpoint(TRUNCATE)"));
-        raw.sqlite3_busy_timeout(_database, 0);
-        // Fails only when a reader holds the file; a trace in WAL mode is as good, as long as it is not copied alone.
-        _ = raw.sqlite3_exec(_database, "PRAGMA journal_mode = DELETE");
+        LeaveWalMode();
         _isClosed = true;
         _database.Dispose();
     }
@@ -135,6 +132,25 @@ public sealed partial class TraceWriter : IDisposable
         }
 
         _database.Dispose();
+    }
+
+    // Whoever reads the trace just now keeps the journal; a trace in WAL mode is as good, as long as it is not copied
+    // without it.
+    private void LeaveWalMode()
+    {
+        raw.sqlite3_busy_timeout(_database, 0);
+        try
+        {
+            Execute(_database, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE");
+        }
+        catch (SqliteFailure failure) when ((failure.Result & 0xFF) is raw.SQLITE_BUSY or raw.SQLITE_LOCKED)
+        {
+            // the reader's
+        }
+        catch (SqliteFailure failure)
+        {
+            throw Explain(Path, failure, ExitCodes.Fault);
+        }
     }
 
     private static void MakeFile(string path, bool overwrite)
