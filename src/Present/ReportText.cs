@@ -59,7 +59,7 @@ public sealed class ReportText
         }
         else if (!_report.Info.Complete)
         {
-            yield return "incomplete: not every event up to the end was received";
+            yield return "incomplete: not every event up to the end was received" + IncompletePids();
         }
 
         if (_report.Info.LostEvents > 0)
@@ -68,20 +68,33 @@ public sealed class ReportText
         }
     }
 
+    private string IncompletePids()
+    {
+        var pids = _report.Processes.Where(p => !p.Complete).Select(p => p.Pid).Distinct().ToList();
+        return pids.Count is 0 or > MaxProcesses ? "" : $" (process {string.Join(", ", pids)})";
+    }
+
+    /// <summary>A figure of the heap, marked when it is an estimate.</summary>
+    private string Bytes(long bytes) => Mark(bytes) + Words.Bytes(bytes);
+
+    private string Blocks(long blocks) => Mark(blocks) + Words.Count(blocks, "block");
+
+    private string Mark(long figure) => _report.Info.Exact || figure == 0 ? "" : "~";
+
     private void WriteTotals()
     {
         var totals = _report.Totals;
         var count = _report.Processes.Count;
         Heading(_report.Pid is { } pid ? $"Totals of process {pid}" : count == 1 ? "Totals" : $"Totals of {count} processes");
-        var table = new TextTable(false, true, true, false);
-        table.Add("allocated", Words.Bytes(totals.AllocatedBytes), Words.Count(totals.Allocations, "block"), "");
-        table.Add("freed", Words.Bytes(totals.FreedBytes), Words.Count(totals.Frees, "block"), "");
-        table.Add("live at the end", Words.Bytes(totals.LiveBytes), Words.Count(totals.LiveBlocks, "block"), "");
-        table.Add("peak", Words.Bytes(totals.Peak.Bytes), Words.Count(totals.Peak.Blocks, "block"), PeakRemark(totals.Peak));
+        var table = new TextTable(LastColumn.Fold, false, true, true, false);
+        table.Add("allocated", Bytes(totals.AllocatedBytes), Blocks(totals.Allocations), "");
+        table.Add("freed", Bytes(totals.FreedBytes), Blocks(totals.Frees), "");
+        table.Add(EndWord, Bytes(totals.LiveBytes), Blocks(totals.LiveBlocks), "");
+        table.Add("peak", Bytes(totals.Peak.Bytes), Blocks(totals.Peak.Blocks), PeakRemark(totals.Peak));
         table.Add(
             "temporary",
             "",
-            Words.Count(totals.TemporaryAllocations, "block"),
+            Blocks(totals.TemporaryAllocations),
             Remark(Words.Share(totals.TemporaryAllocations, totals.Allocations), " of all allocations"));
         AddWhenAny(table, "missed", totals.MissedCalls, "call", "passed without being recorded");
         AddWhenAny(table, "inherited", totals.InheritedFrees, "free", "of blocks a fork's parent had made; not in freed");
@@ -99,12 +112,15 @@ public sealed class ReportText
         }
     }
 
+    /// <summary>Of a trace that was not closed, the end is not known.</summary>
+    private string EndWord => _report.Info.Closed ? "live at the end" : "live so far";
+
     private static string PeakRemark(Peak peak)
     {
         var when = "at " + Words.Duration(peak.TimeNs);
         return peak.IsExact
             ? when
-            : $"{when}; between {Words.Bytes(peak.LowBytes)} and {Words.Bytes(peak.HighBytes)} (threads overlap)";
+            : $"{when}, known to lie between {Words.Bytes(peak.LowBytes)} and {Words.Bytes(peak.HighBytes)}";
     }
 
     private void WriteProcesses()
@@ -126,7 +142,7 @@ public sealed class ReportText
     private void WriteProcessTable()
     {
         Heading("Processes");
-        var table = new TextTable(true, false, true, true, true, true, false);
+        var table = new TextTable(LastColumn.Cut, true, false, true, true, true, true, false);
         table.AddFaint("pid", "ended", "allocated", "blocks", "peak", "live", "command");
         var first = _report.Processes[0];
         var shown = _report.Processes.Skip(1).OrderByDescending(p => p.Totals.AllocatedBytes).Take(MaxProcesses - 1);
@@ -135,10 +151,10 @@ public sealed class ReportText
             table.Add(
                 process.Pid.ToString(CultureInfo.InvariantCulture),
                 Ending(process),
-                Words.Bytes(process.Totals.AllocatedBytes),
+                Bytes(process.Totals.AllocatedBytes),
                 Words.Count(process.Totals.Allocations),
-                Words.Bytes(process.Totals.Peak.Bytes),
-                Words.Bytes(process.Totals.LiveBytes),
+                Bytes(process.Totals.Peak.Bytes),
+                Bytes(process.Totals.LiveBytes),
                 Words.Printable(process.Command ?? process.Executable ?? ""));
         }
 
@@ -166,7 +182,7 @@ public sealed class ReportText
         }
 
         Heading($"Resident memory of process {_report.Processes[0].Pid} at {Words.Duration(ledger.TimeNs)}");
-        var table = new TextTable(false, true, true);
+        var table = new TextTable(LastColumn.Fold, false, true, true);
         foreach (var part in ledger.Parts.Append(new LedgerPart("unexplained", ledger.UnexplainedBytes)))
         {
             table.Add(Words.Printable(part.Name), Words.Bytes(part.Bytes), Words.Share(part.Bytes, ledger.RssBytes));
@@ -180,7 +196,7 @@ public sealed class ReportText
     {
         var answer = _report.Answer;
         Heading(
-            $"{Title(answer)}: {Words.Bytes(answer.Bytes)} in {Words.Count(answer.Blocks, "block")}, "
+            $"{Title(answer)}: {Bytes(answer.Bytes)} in {Blocks(answer.Blocks)}, "
             + Words.Count(answer.StackCount, "stack"));
         var number = 0;
         var shown = 0L;
@@ -194,7 +210,7 @@ public sealed class ReportText
         {
             var left = answer.StackCount - answer.Stacks.Count;
             _canvas.Line(
-                $"… and {Words.Count(left, "more stack")} with {Words.Bytes(answer.Bytes - shown)} (--top {answer.StackCount} shows all)",
+                $"… and {Words.Count(left, "more stack")} with {Bytes(answer.Bytes - shown)} (--top {answer.StackCount} shows all)",
                 Emphasis.Faint);
         }
     }
@@ -203,7 +219,7 @@ public sealed class ReportText
     {
         var byBlocks = answer.By == StackMeasure.Count;
         var share = byBlocks ? Words.Share(cost.Blocks, answer.Blocks) : Words.Share(cost.Bytes, answer.Bytes);
-        var (first, second) = (Words.Bytes(cost.Bytes), Words.Count(cost.Blocks, "block"));
+        var (first, second) = (Bytes(cost.Bytes), Blocks(cost.Blocks));
         if (byBlocks)
         {
             (first, second) = (second, first);
@@ -217,7 +233,7 @@ public sealed class ReportText
         _canvas.Line();
     }
 
-    private static string Title(StackAnswer answer)
+    private string Title(StackAnswer answer)
     {
         if (answer.FromNs is { } from)
         {
@@ -239,7 +255,7 @@ public sealed class ReportText
             StackMeasure.Live when answer.Snapshot is { } snapshot =>
                 $"Live at snapshot {Words.Printable(snapshot.Name ?? Words.Count(snapshot.Number))}, {Words.Duration(snapshot.TimeNs)}",
             StackMeasure.Live when answer.AtNs is { } at => $"Live at {Words.Duration(at)}{Edges(answer)}",
-            StackMeasure.Live => "Live at the end",
+            StackMeasure.Live => _report.Info.Closed ? "Live at the end" : "Live so far",
             StackMeasure.Peak => "Live at the peak",
             StackMeasure.Allocated => "Allocated ever, largest first",
             StackMeasure.Count => "Allocated ever, most blocks first",
@@ -249,9 +265,9 @@ public sealed class ReportText
         };
     }
 
-    /// <summary>Times are exact at edges of buckets, so those were taken.</summary>
+    /// <summary>What was asked is answered exactly at the edges of buckets, so those were taken.</summary>
     private static string Edges(StackAnswer answer) =>
-        answer.BucketNs is { } width ? $" (times to {Words.Duration(width)})" : "";
+        answer.BucketNs is { } width ? $" (edges of {Words.Duration(width)} buckets)" : "";
 
     private void Heading(string text)
     {

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace NativeHeap.Present;
 
 /// <summary>How a piece of text should stand out.</summary>
@@ -24,6 +26,9 @@ public sealed class TextCanvas(TextWriter output, int? width, bool colour)
 {
     private const int NarrowestColumns = 40;
 
+    /// <summary>After these a name may be folded: C++ names have few spaces.</summary>
+    private static readonly SearchValues<char> s_nameParts = SearchValues.Create(":,<>(/");
+
     /// <summary>Columns after which lines are folded; <see cref="int.MaxValue"/>: never.</summary>
     public int Width { get; } = width is { } columns ? Math.Max(columns, NarrowestColumns) : int.MaxValue;
 
@@ -43,20 +48,23 @@ public sealed class TextCanvas(TextWriter output, int? width, bool colour)
     /// <summary>An empty line.</summary>
     public void Line() => output.Write('\n');
 
-    /// <summary>Text, folded at the width; what is folded is indented more by <paramref name="hanging"/>.</summary>
-    public void Line(string text, Emphasis emphasis = Emphasis.None, int hanging = 4)
+    /// <summary>Text, folded at the width; what is folded is indented as the text is and more by <paramref name="hanging"/>.</summary>
+    public void Line(string text, Emphasis emphasis = Emphasis.None, int hanging = 4) =>
+        Line(text, emphasis, text.Length - text.AsSpan().TrimStart(' ').Length, hanging);
+
+    /// <summary>Text, folded at the width; what is folded is indented by <paramref name="indent"/> and <paramref name="hanging"/>.</summary>
+    internal void Line(string text, Emphasis emphasis, int indent, int hanging)
     {
-        var indent = text.Length - text.AsSpan().TrimStart(' ').Length;
-        var rest = text;
-        while (rest.Length > Width)
+        var margin = new string(' ', Math.Min(indent + hanging, Width / 2));
+        while (text.Length > Width)
         {
-            var cut = FoldAt(rest, Width, indent);
-            Write(rest[..cut].TrimEnd(' '), emphasis);
+            var cut = FoldAt(text, margin.Length);
+            Write(text[..cut].TrimEnd(' '), emphasis);
             output.Write('\n');
-            rest = new string(' ', indent + hanging) + rest[cut..].TrimStart(' ');
+            text = margin + text[cut..].TrimStart(' ');
         }
 
-        Write(rest, emphasis);
+        Write(text, emphasis);
         output.Write('\n');
     }
 
@@ -73,10 +81,20 @@ public sealed class TextCanvas(TextWriter output, int? width, bool colour)
         output.Write(code is null ? text : $"\e[{code}m{text}\e[0m");
     }
 
-    /// <summary>Between words where that leaves a line at least half full, else where the width ends.</summary>
-    private static int FoldAt(string text, int width, int indent)
+    /// <summary>
+    /// Between words where that leaves a line at least half full, else between the parts of a name, else where the
+    /// width ends. Always beyond the margin, so that folding comes to an end.
+    /// </summary>
+    private int FoldAt(string text, int margin)
     {
-        var space = text.LastIndexOf(' ', width, width - indent);
-        return space > Math.Max(width / 2, indent) ? space : width;
+        var least = margin + ((Width - margin) / 2);
+        var space = text.LastIndexOf(' ', Width, Width - least);
+        if (space >= 0)
+        {
+            return space;
+        }
+
+        var part = text.AsSpan(least, Width - least).LastIndexOfAny(s_nameParts);
+        return part >= 0 ? least + part + 1 : Width;
     }
 }

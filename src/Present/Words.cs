@@ -34,9 +34,19 @@ public static class Words
     public static string Count(long count, string noun, string? plural = null) =>
         Count(count) + " " + (count == 1 ? noun : plural ?? noun + "s");
 
-    /// <summary><c>12.5 %</c>; of nothing, nothing.</summary>
-    public static string Share(long part, long whole) =>
-        whole == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{100.0 * part / whole:0.0} %");
+    /// <summary><c>12.5 %</c>, <c>&lt; 0.1 %</c>; of nothing, nothing.</summary>
+    public static string Share(long part, long whole)
+    {
+        if (whole == 0)
+        {
+            return "";
+        }
+
+        var share = 100.0 * part / whole;
+        return part != 0 && Math.Abs(share) < 0.05
+            ? "< 0.1 %"
+            : string.Create(CultureInfo.InvariantCulture, $"{share:0.0} %");
+    }
 
     /// <summary><c>80 µs</c>, <c>300 ms</c>, <c>12.50 s</c>, <c>2 min 5.0 s</c>, <c>3 h 4 min</c>.</summary>
     public static string Duration(long nanoseconds)

@@ -1,0 +1,137 @@
+using System.Text;
+using System.Text.Json;
+using NativeHeap.Analysis;
+using NativeHeap.Fixtures;
+using NativeHeap.Testing;
+
+namespace NativeHeap.Present.Tests;
+
+public sealed class ReportTests : IDisposable
+{
+    private const long Ms = 1_000_000;
+
+    private readonly TempFolder _folder = new();
+
+    public static TheoryData<string, int?, StackQuestion> TextReports => new()
+    {
+        { "report-sample-80.txt", 80, new StackQuestion() },
+        { "report-sample-peak.txt", null, new StackQuestion { By = StackMeasure.Peak, Top = 1 } },
+        { "report-sample-count.txt", 120, new StackQuestion { By = StackMeasure.Count } },
+        { "report-sample-at.txt", 120, new StackQuestion { AtNs = 304 * Ms } },
+        { "report-sample-range.txt", 120, new StackQuestion { FromNs = 100 * Ms, ToNs = 400 * Ms, Pid = 4711 } },
+        { "report-sample-pid.txt", 120, new StackQuestion { Pid = 4712 } },
+        { "report-hard-80.txt", 80, new StackQuestion() },
+        { "report-hard-120.txt", 120, new StackQuestion() },
+        { "report-hard-wide.txt", null, new StackQuestion() },
+    };
+
+    public void Dispose() => _folder.Dispose();
+
+    private Report Ask(TraceBuilder trace, StackQuestion question)
+    {
+        using var profile = Profile.Open(trace.Write(_folder["a.nheap"]));
+        var report = Report.Ask(profile, question) with { Path = "a.nheap" };
+        return report with { Answer = report.Answer with { Stacks = [.. report.Answer.Stacks] } };
+    }
+
+    private static string Text(Report report, int? width, bool colour = false)
+    {
+        using var output = new StringWriter();
+        ReportText.Write(new TextCanvas(output, width, colour), report);
+        return output.ToString();
+    }
+
+    private static string Json(Report report)
+    {
+        using var output = new MemoryStream();
+        ReportJson.Write(output, report);
+        return Encoding.UTF8.GetString(output.ToArray());
+    }
+
+    [Theory]
+    [MemberData(nameof(TextReports))]
+    public void Text_is_as_it_was_found_good(string name, int? width, StackQuestion question)
+    {
+        var trace = name.Contains("hard", StringComparison.Ordinal) ? HardTrace.Build() : SampleTrace.Build();
+        var text = Text(Ask(trace, question), width);
+
+        Golden.Same(name, text);
+        Assert.All(text.Split('\n'), line => Assert.InRange(line.Length, 0, width ?? int.MaxValue));
+    }
+
+    [Fact]
+    public void Json_is_as_it_was_found_good()
+    {
+        Golden.Same("report-sample.json", Json(Ask(SampleTrace.Build(), new StackQuestion())));
+    }
+
+    [Fact]
+    public void Nothing_in_a_trace_reaches_the_terminal_as_a_control_character()
+    {
+        var text = Text(Ask(HardTrace.Build(), new StackQuestion()), 100);
+        Assert.DoesNotContain(text, c => char.IsControl(c) && c != '\n');
+        Assert.DoesNotContain('\u202e', text); // turns the direction of writing
+    }
+
+    [Fact]
+    public void Colours_come_only_when_asked_for_and_leave_the_words_alone()
+    {
+        var report = Ask(SampleTrace.Build(), new StackQuestion());
+        var coloured = Text(report, 80, colour: true);
+
+        Assert.Contains("\e[1m", coloured, StringComparison.Ordinal);
+        Assert.Equal(Text(report, 80), System.Text.RegularExpressions.Regex.Replace(coloured, "\e\\[[0-9]*m", ""));
+    }
+
+    [Fact]
+    public void A_trace_that_was_not_closed_says_so_instead_of_speaking_of_an_end()
+    {
+        var trace = SampleTrace.Build().Meta("end_ns", null).Meta("complete", null);
+        var text = Text(Ask(trace, new StackQuestion()), null);
+
+        Assert.Contains("not closed: ", text, StringComparison.Ordinal);
+        Assert.Contains("Live so far: 364 B", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("complete", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Json_has_every_stack_and_every_frame_that_text_leaves_out()
+    {
+        using var document = JsonDocument.Parse(Json(Ask(HardTrace.Build(), new StackQuestion())));
+        var stacks = document.RootElement.GetProperty("stacks").EnumerateArray().ToList();
+
+        Assert.Equal(4, stacks.Count);
+        Assert.Equal([502, 101, 2, 1], stacks.Select(s => s.GetProperty("frames").GetArrayLength()));
+        Assert.Equal("depth_limit", stacks[0].GetProperty("markers")[0].GetString());
+        Assert.Equal(["malloc", "posix_memalign", "malloc", null], stacks.Select(s => s.GetProperty("entry").GetString()));
+        Assert.All(
+            stacks.SelectMany(s => s.GetProperty("frames").EnumerateArray()),
+            f => Assert.Equal("native", f.GetProperty("kind").GetString()));
+    }
+
+    [Fact]
+    public void Json_says_null_for_what_is_missing()
+    {
+        var trace = new TraceBuilder().Meta("end_ns", null).Meta("host", null);
+        trace.Process(1, ("end_ns", null), ("ending", null), ("exit_code", null), ("parent_pid", null));
+        using var document = JsonDocument.Parse(Json(Ask(trace, new StackQuestion())));
+        var root = document.RootElement;
+
+        Assert.Equal("schema", root.EnumerateObject().First().Name);
+        string[] missing = ["exit_code", "signal", "parent_pid", "end_ns", "ending"];
+        Assert.All(missing, name => Assert.Equal(JsonValueKind.Null, root.GetProperty("processes")[0].GetProperty(name).ValueKind));
+        string[] ledger = ["time_ns", "rss_bytes", "parts", "unexplained_bytes"];
+        Assert.All(ledger, name => Assert.Equal(JsonValueKind.Null, root.GetProperty("ledger").GetProperty(name).ValueKind));
+        Assert.Equal(0, root.GetProperty("stacks").GetArrayLength());
+    }
+
+    [Fact]
+    public void The_parts_of_the_ledger_and_the_unexplained_rest_are_the_resident_memory()
+    {
+        using var document = JsonDocument.Parse(Json(Ask(SampleTrace.Build(), new StackQuestion())));
+        var ledger = document.RootElement.GetProperty("ledger");
+        var parts = ledger.GetProperty("parts").EnumerateArray().Sum(p => p.GetProperty("bytes").GetInt64());
+
+        Assert.Equal(ledger.GetProperty("rss_bytes").GetInt64(), parts + ledger.GetProperty("unexplained_bytes").GetInt64());
+    }
+}
