@@ -38,7 +38,8 @@ class LaidOut {
             }
         }
         base_ = reinterpret_cast<uintptr_t>(
-            mmap(nullptr, loaded_end_ + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+            mmap(nullptr, loaded_end_ + 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        mprotect(reinterpret_cast<char*>(base_ + loaded_end_ + 4096), 4096, PROT_NONE);
         for (int i = 0; i < header->e_phnum; ++i) {
             if (headers[i].p_type == PT_LOAD) {
                 memcpy(reinterpret_cast<char*>(base_ + headers[i].p_vaddr), file.data() + headers[i].p_offset,
@@ -46,7 +47,7 @@ class LaidOut {
             }
         }
     }
-    ~LaidOut() { munmap(reinterpret_cast<void*>(base_), loaded_end_ + 4096); }
+    ~LaidOut() { munmap(reinterpret_cast<void*>(base_), loaded_end_ + 8192); }
 
     Elf64_Ehdr& header() const { return *reinterpret_cast<Elf64_Ehdr*>(base_); }
     // As tools that patch libraries do: the program headers, with one more segment that holds them, behind all others.
@@ -59,6 +60,16 @@ class LaidOut {
         memset(const_cast<Elf64_Phdr*>(old), 0, header().e_phnum * sizeof(Elf64_Phdr));
         header().e_phoff = file_offset + 0x40;
         ++header().e_phnum;
+    }
+    // After move_program_headers: every note segment begins 8 bytes before the last readable address.
+    void move_notes_to_the_end() {
+        auto headers = reinterpret_cast<Elf64_Phdr*>(base_ + loaded_end_ + 0x40);
+        for (int i = 0; i < header().e_phnum; ++i) {
+            if (headers[i].p_type == PT_NOTE) {
+                headers[i].p_vaddr = loaded_end_ + 4096 - 8;
+                headers[i].p_memsz = 36;
+            }
+        }
     }
     ImagePlace place(uintptr_t frame_header = 0) const {
         return {base_, base_, base_ + loaded_end_ + 4096, base_, frame_header};
@@ -86,6 +97,15 @@ TEST(Images, moved_program_headers_are_found) {
     EXPECT_EQ(after.build_id_length, 20u);
     EXPECT_EQ(memcmp(after.build_id, before.build_id, 20), 0);
     EXPECT_EQ(after.segment_count, before.segment_count + 1);
+}
+
+TEST(Images, notes_that_reach_past_their_segment_are_not_read) {
+    LaidOut laid_out(library());
+    laid_out.move_program_headers();
+    laid_out.move_notes_to_the_end();
+    ElfImage image;
+    ASSERT_TRUE(describe_image(laid_out.place(), &image));
+    EXPECT_EQ(image.build_id_length, 0u);
 }
 
 TEST(Images, without_program_headers_the_frame_headers_surroundings_serve) {

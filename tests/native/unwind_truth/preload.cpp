@@ -5,11 +5,13 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,6 +50,7 @@ uint64_t clock_ns = 1;
 int state;  // 0 not begun, 1 beginning, 2 ready, 3 over
 uint64_t every = 1;
 bool timed;
+bool by_signals;
 int out = -1;
 Figures figures;
 __thread bool inside;
@@ -55,6 +58,17 @@ __thread ThreadState* mine;
 
 void add(uint64_t& figure, uint64_t by = 1) {
     __atomic_fetch_add(&figure, by, __ATOMIC_RELAXED);
+}
+
+void on_tick(int);
+
+void start_ticking() {
+    struct sigaction action {};
+    action.sa_handler = on_tick;
+    action.sa_flags = SA_RESTART | SA_ONSTACK;
+    sigaction(SIGPROF, &action, nullptr);
+    const itimerval interval = {{0, 1009}, {0, 1009}};
+    setitimer(ITIMER_PROF, &interval, nullptr);
 }
 
 void begin() {
@@ -66,11 +80,15 @@ void begin() {
     const char* step = getenv("UNWIND_TRUTH_EVERY");
     every = step == nullptr ? 1 : strtoull(step, nullptr, 10);
     timed = getenv("UNWIND_TRUTH_TIME") != nullptr;
+    by_signals = getenv("UNWIND_TRUTH_SIGNALS") != nullptr;
     const bool good = path != nullptr && every != 0 &&
                       unwind::initialise({modules, module_capacity, &module_count, &clock_ns, 0}) &&
                       stacks::initialise({nodes, node_capacity, &node_count});
     if (good) {
         out = fcntl(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666), F_DUPFD_CLOEXEC, 700);
+    }
+    if (good && by_signals) {
+        start_ticking();
     }
     __atomic_store_n(&state, good && out >= 0 ? 2 : 3, __ATOMIC_RELEASE);
 }
@@ -185,7 +203,7 @@ uint64_t now() {
     return static_cast<uint64_t>(time.tv_sec) * 1000000000 + static_cast<uint64_t>(time.tv_nsec);
 }
 
-[[gnu::noinline]] void on_allocation(const unwind::Registers& at) {
+[[gnu::noinline]] void on_allocation(const unwind::Registers& at, bool ticked = false) {
     if (inside || __atomic_load_n(&state, __ATOMIC_ACQUIRE) == 3) {
         return;
     }
@@ -206,11 +224,16 @@ uint64_t now() {
         } else {
             add(figures.slow_captures);
         }
-    } else if (mine != nullptr && __atomic_fetch_add(&figures.calls, 1, __ATOMIC_RELAXED) % every == 0) {
+    } else if (mine != nullptr && by_signals == ticked &&
+               __atomic_fetch_add(&figures.calls, 1, __ATOMIC_RELAXED) % every == 0) {
         compare(*mine, at);
     }
     errno = saved_errno;
     inside = false;
+}
+
+void on_tick(int) {
+    on_allocation(unwind::caller_registers(), true);
 }
 
 [[gnu::destructor]] void finish() {

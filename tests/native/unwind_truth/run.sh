@@ -73,6 +73,11 @@ for name in "$@"; do
                 redis-cli -s "$0/redis.sock" shutdown nosave; wait' "$work" ;;
         make)
             compare make 1 300 make -f /dev/null -p --question -k -t --version ;;
+        interrupted)
+            UNWIND_TRUTH_SIGNALS=1 compare interrupted 1 20 sqlite3 :memory: "create table t(a,b);
+                with recursive c(x) as (select 1 union all select x+1 from c where x<4000)
+                insert into t select x, hex(randomblob(20)) from c;
+                select count(*) from t a, t b where a.a+b.a<1000 and a.b<b.b" ;;
         hazards)
             compare hazards 1 1000 "$targets/unwind_hazards" ;;
         *)
