@@ -101,7 +101,10 @@ public sealed class Recording : IDisposable
         _shared.ClockNs = Math.Max(_shared.ClockNs, clockNs);
         foreach (var region in _drain.Regions)
         {
-            region.View.ClockNs = clockNs;
+            if (clockNs > region.View.ClockNs) // somebody else may keep it, too
+            {
+                region.View.ClockNs = clockNs;
+            }
         }
     }
 

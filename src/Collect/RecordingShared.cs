@@ -6,6 +6,8 @@ namespace NativeHeap.Collect;
 /// <summary>What all processes of a recording share.</summary>
 internal sealed class RecordingShared(IMappingSource? mappings)
 {
+    private const ulong ClockSlackNs = 1_000_000_000;
+
     /// <summary>Live over all processes.</summary>
     public LiveTotal Live { get; } = new();
 
@@ -21,11 +23,16 @@ internal sealed class RecordingShared(IMappingSource? mappings)
     /// <summary>CLOCK_MONOTONIC of the trace's start.</summary>
     public ulong StartNs { get; set; }
 
-    /// <summary>CLOCK_MONOTONIC as last written into the regions: no event can be later.</summary>
+    /// <summary>CLOCK_MONOTONIC as last told.</summary>
     public ulong ClockNs { get; set; }
 
     /// <summary>Number of the pass of the drain that is under way.</summary>
     public long Pass { get; set; } = StreamSums.History * 2;
+
+    /// <summary>The time of an event as nanoseconds since the trace's start. Targets see the clock before we write it
+    /// down here, but not by long.</summary>
+    public long EventNs(ulong clockNs) =>
+        (long)(Math.Clamp(clockNs, StartNs, Math.Max(StartNs, ClockNs) + ClockSlackNs) - StartNs);
 
     /// <summary>A time of CLOCK_MONOTONIC as nanoseconds since the trace's start; a time that cannot be is moved to the
     /// nearest that can.</summary>

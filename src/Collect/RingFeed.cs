@@ -202,7 +202,7 @@ internal sealed unsafe class RingFeed
 
     private void TakeTime(ulong clockNs)
     {
-        var milliseconds = (uint)Math.Min((ulong)_shared.Relative(clockNs) / 1_000_000, uint.MaxValue);
+        var milliseconds = (uint)Math.Min((ulong)_shared.EventNs(clockNs) / 1_000_000, uint.MaxValue);
         _timeMs = Math.Max(_timeMs, milliseconds);
         if (_shared.Buckets.Of(_timeMs) >= BucketClock.MostBuckets)
         {
