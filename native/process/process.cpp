@@ -99,10 +99,11 @@ bool wanted(Settings* settings) {
 bool prepare() {
     const unwind::ModuleTable modules = {region.modules, region.module_capacity, &region.header->module_count,
                                          &region.header->clock_ns, 0};
-    if (!transport::wipe_fork_page_on_fork() || !map_thread_states(region) || !unwind::initialise(modules)) {
+    const stacks::Tree tree = {region.nodes, region.node_capacity, &region.header->node_count};
+    if (!transport::wipe_fork_page_on_fork() || !map_thread_states(region) || !unwind::initialise(modules) ||
+        !stacks::initialise(tree)) {
         return false;
     }
-    stacks::initialise({region.nodes, region.node_capacity, &region.header->node_count});
     prepare_thread_exit();
     return true;
 }
