@@ -81,9 +81,22 @@ internal sealed class Addr2Line(string path, TimeSpan patience) : ILineTool
     {
         if (index >= 0)
         {
+            LeaveOutBorrowedName(query, index, frames);
             var known = frames.Exists(frame => frame.Name is not null || frame.File is not null);
             query.Answers[index] = known ? [.. frames] : [];
             frames.Clear();
+        }
+    }
+
+    // For the innermost inlined function of C++, binutils falls back on the symbol that covers the place when debug
+    // information has no linkage name (functions of one file, lambdas): that is the name of another function.
+    private static void LeaveOutBorrowedName(ModuleQuery query, int index, List<RawFrame> frames)
+    {
+        if (frames.Count > 1
+            && frames[0].Name is { } name
+            && (name == frames[^1].Name || name == query.Symbols.FindFunction(query.Addresses[index])))
+        {
+            frames[0] = frames[0] with { Name = null };
         }
     }
 
