@@ -82,9 +82,10 @@ public sealed class Session : IDisposable
         var startNs = Heartbeat.Clock();
         var pid = link.Start(command.Count, Settings());
         _host.Start(new TargetRoot(pid, Libc.OpenProcess(pid), startNs, string.Join(' ', command)));
-        link.Ended += RootEnded;
+        link.Ended += status => RootEnded(status);
         link.Hurried += Hurry;
-        link.Lost += SupervisorLost;
+        // What stood between the shell and the command was killed; the command is not ours to end, nor its recording.
+        link.Lost += () => _host.FollowOrphan(RootEnded);
         _poll.Post(() => link.Watch(_poll));
         return pid;
     }
@@ -154,7 +155,7 @@ public sealed class Session : IDisposable
         return settings;
     }
 
-    private void RootEnded(WaitStatus status)
+    private void RootEnded(WaitStatus? status)
     {
         _host.RootEnded(status);
         _drain.Post(_ =>
@@ -176,14 +177,6 @@ public sealed class Session : IDisposable
     private void Hurry()
     {
         _isHurried = true;
-        _over.Set();
-    }
-
-    private void SupervisorLost()
-    {
-        // Somebody killed the job. What stood for the target is gone, so the target goes, too.
-        _host.KillRoot();
-        _rootEnded = true;
         _over.Set();
     }
 

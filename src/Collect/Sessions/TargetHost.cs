@@ -14,7 +14,6 @@ namespace NativeHeap.Collect.Sessions;
 /// </summary>
 internal sealed class TargetHost : IServerHost, IDisposable
 {
-    private const int KillSignal = 9;
     private static readonly TimeSpan RootPatience = TimeSpan.FromSeconds(1);
 
     private readonly Recording _recording;
@@ -30,6 +29,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
     private readonly ManualResetEventSlim _rootKnown = new();
     private TargetRoot? _root;
     private bool _rootSaidHello; // the poll thread's
+    private Action<WaitStatus?>? _orphanEnded; // the poll thread's
     private ProcessId? _rootId; // the drain's: the command's latest image
     private int _names;
     private int _regions;
@@ -107,22 +107,25 @@ internal sealed class TargetHost : IServerHost, IDisposable
     /// <inheritdoc/>
     public void Request(ControlRequest request) => _requests.Take(request);
 
-    /// <summary>The command ended. Poll thread.</summary>
-    public void RootEnded(WaitStatus status)
+    /// <summary>The command ended, null: nobody could tell how. Poll thread.</summary>
+    public void RootEnded(WaitStatus? status)
     {
         var now = Heartbeat.Clock();
         _sampler.Remove(_root!.Pid);
         _drain.Post(recording =>
         {
             AttachMissingRoot();
-            var ending = status.ExitCode is null ? ProcessEnding.Signal : ProcessEnding.Exit;
-            recording.NoteEnd(_rootId!.Value, ending, now, status.ExitCode, status.Signal);
+            NoteEnd(recording, _rootId!.Value, now, status);
             _requests.Forget(_root.Pid);
         });
     }
 
-    /// <summary>Kills the command, whose supervisor was killed. Any thread.</summary>
-    public void KillRoot() => Libc.Kill(_root!.Process, KillSignal);
+    /// <summary>Follows the command, whose supervisor was killed, as any process: by its pidfd. Poll thread, once.</summary>
+    public void FollowOrphan(Action<WaitStatus?> ended)
+    {
+        _orphanEnded = ended;
+        _tracker.Watch(_root!.Pid, Libc.OpenProcess(_root.Pid), Orphaned);
+    }
 
     /// <summary>The command has a row in the trace, and the first one, even when it never said hello because it did not
     /// allocate. On the drain's thread, or when that has ended.</summary>
@@ -247,7 +250,8 @@ internal sealed class TargetHost : IServerHost, IDisposable
     {
         if (hostPid != 0 && hostPid == _root?.Pid)
         {
-            return; // the supervisor tells, and knows how
+            Orphaned(status);
+            return;
         }
         var now = Heartbeat.Clock();
         _sampler.Remove(hostPid);
@@ -255,14 +259,19 @@ internal sealed class TargetHost : IServerHost, IDisposable
         {
             _requests.Forget(hostPid);
             _images.Remove(id);
-            if (status is not { } known)
-            {
-                recording.NoteEnd(id, ProcessEnding.Unknown, now);
-                return;
-            }
-            var how = WaitStatus.Of((uint)known);
-            recording.NoteEnd(
-                id, how.ExitCode is null ? ProcessEnding.Signal : ProcessEnding.Exit, now, how.ExitCode, how.Signal);
+            NoteEnd(recording, id, now, StatusOf(status));
         });
+    }
+
+    // While there is a supervisor, it tells of the command's end, and knows how.
+    private void Orphaned(int? status) => _orphanEnded?.Invoke(StatusOf(status));
+
+    private static WaitStatus? StatusOf(int? status) => status is { } known ? WaitStatus.Of((uint)known) : null;
+
+    private static void NoteEnd(Recording recording, ProcessId id, ulong now, WaitStatus? status)
+    {
+        var ending = status is not { } known ? ProcessEnding.Unknown
+            : known.ExitCode is null ? ProcessEnding.Signal : ProcessEnding.Exit;
+        recording.NoteEnd(id, ending, now, status?.ExitCode, status?.Signal);
     }
 }
