@@ -60,6 +60,11 @@ INSTANTIATE_TEST_SUITE_P(
         Program{"compiler",
                 shell("command -v g++ >/dev/null || exit 127; echo '#include <map>\nint main(){std::map<int,int> m; "
                       "return m.size();}' | g++ -x c++ -O1 -S -o - - | wc -l")},
+        Program{"dotnet",
+                shell("command -v dotnet >/dev/null || exit 127; export DOTNET_CLI_TELEMETRY_OPTOUT=1 "
+                      "DOTNET_NOLOGO=1 DOTNET_CLI_HOME=/tmp HOME=/tmp; dotnet --list-sdks; dotnet --version")},
+        Program{"node",
+                shell("command -v node >/dev/null || exit 127; exec node -e 'console.log([1,2,3].map(x=>x*2))'")},
         Program{
             "git",
             shell("command -v git >/dev/null || exit 127; d=$(mktemp -d) && cd $d && git init -q . && echo a > a && "
