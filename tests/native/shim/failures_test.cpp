@@ -1,8 +1,12 @@
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstddef>
+#include <filesystem>
 #include <fstream>
 
 #include "tests/native/shim/recording.h"
@@ -27,6 +31,27 @@ bool comes_to_wait(pid_t pid) {
         usleep(1000);
     }
     return false;
+}
+
+// The region that a collector in another process made, to be read after that process is gone.
+const wire::region* region_of(pid_t collector) {
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(collector) + "/fd")) {
+        std::error_code gone;
+        if (std::filesystem::read_symlink(entry, gone).string().find("memfd:nativeheap-test") == std::string::npos) {
+            continue;
+        }
+        int descriptor = open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
+        struct stat status = {};
+        fstat(descriptor, &status);
+        void* base = mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_SHARED, descriptor, 0);
+        close(descriptor);
+        return base == MAP_FAILED ? nullptr : static_cast<const wire::region*>(base);
+    }
+    return nullptr;
+}
+
+const wire::slot& first_slot(const wire::region* region) {
+    return *reinterpret_cast<const wire::slot*>(reinterpret_cast<const char*>(region) + region->slot_offset);
 }
 
 std::vector<std::string> steady(const Collector& collector, const char* operations) {
@@ -62,10 +87,13 @@ TEST(FullRing, ends_recording_at_once_when_the_collector_is_killed) {
     pid_t serving = collector.start_in_child();
     Target target(collector.path(), steady(collector, "3000000"));
     EXPECT_TRUE(comes_to_wait(target.pid()));
+    const wire::region* region = region_of(serving);
+    ASSERT_NE(region, nullptr);
     kill(serving, SIGKILL);
     int status;
     waitpid(serving, &status, 0);
     expect_ended_well(target);
+    EXPECT_EQ(first_slot(region).off_reason, static_cast<uint32_t>(wire::off_reason::collector_died));
     unlink(account_file(collector).c_str());
 }
 
