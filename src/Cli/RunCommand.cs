@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using NativeHeap.Collect;
@@ -5,6 +6,7 @@ using NativeHeap.Collect.Launching;
 using NativeHeap.Collect.Sessions;
 using NativeHeap.Model;
 using NativeHeap.Present.Plots;
+using NativeHeap.Symbols;
 using NativeHeap.Trace;
 
 namespace NativeHeap.Cli;
@@ -37,7 +39,8 @@ internal sealed class RunCommand
             "run must be started by the supervisor: use tools/nativeheap, or nativeheap-launch dotnet nativeheap.dll run",
             ExitCodes.Usage);
         var files = NativeFiles.Locate(AppContext.BaseDirectory);
-        ShimSettings.Check(Environment.GetEnvironmentVariables().Keys.Cast<string>());
+        ShimSettings.Check(Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .Select(variable => KeyValuePair.Create((string)variable.Key, (string?)variable.Value ?? "")));
         Preflight.Check(Command, new PreflightOptions { ShimPath = files.Shim });
 
         var path = Output ?? DefaultName();
@@ -112,10 +115,23 @@ internal sealed class RunCommand
         return ExitCodes.Success;
     }
 
+    // Names are stored in the trace, so that it can be read where the binaries are not. Who does not want to wait gets
+    // those that were found until then.
     private static void Name(Recording recording, Session session)
     {
-        _ = recording;
-        _ = session;
+        using var symbolizer = new NativeSymbolizer();
+        try
+        {
+            new TraceSymbolizer(symbolizer).Complete(recording.Locations, session.Hurried);
+        }
+        catch (OperationCanceledException)
+        {
+            Messages.Say("not all functions have been named; nativeheap report does it where the binaries are");
+        }
+        foreach (var note in symbolizer.Notes)
+        {
+            Messages.Warn(note);
+        }
     }
 
     // The supervisor is the process that the shell started, so its pid is the one the user knows.

@@ -2,35 +2,47 @@ using NativeHeap.Model;
 
 namespace NativeHeap.Collect.Launching;
 
-/// <summary>The settings that the shim reads from its environment.</summary>
+/// <summary>What <c>run</c> does with settings that the user has in the environment: the shim would say what it cannot
+/// understand and leave the program unprofiled, so it is refused before anything is started.</summary>
 public static class ShimSettings
 {
-    private const string Prefix = "NATIVEHEAP_";
-
     /// <summary>Where the collector listens.</summary>
-    public const string Socket = Prefix + "SOCKET";
+    public const string Socket = ShimSettingTable.Prefix + "SOCKET";
 
     /// <summary>A file to write to when there is no collector.</summary>
-    public const string Out = Prefix + "OUT";
+    public const string Out = ShimSettingTable.Prefix + "OUT";
 
     /// <summary>Mean bytes between samples.</summary>
-    public const string Sample = Prefix + "SAMPLE";
+    public const string Sample = ShimSettingTable.Prefix + "SAMPLE";
 
     /// <summary><c>yes</c> or <c>no</c>: whether children are recorded too.</summary>
-    public const string Follow = Prefix + "FOLLOW";
+    public const string Follow = ShimSettingTable.Prefix + "FOLLOW";
 
-    private static readonly string[] All = [Socket, Out, Sample, Follow];
-
-    /// <summary>Refuses what the shim would refuse, before anything is started.</summary>
-    /// <param name="names">Names of the environment.</param>
-    /// <exception cref="ToolException">One begins like a setting and is none.</exception>
-    public static void Check(IEnumerable<string> names)
+    /// <summary>Refuses settings that are none, and values that cannot be followed.</summary>
+    /// <param name="environment">Names and values.</param>
+    /// <exception cref="ToolException">There is one; exit code 2.</exception>
+    public static void Check(IEnumerable<KeyValuePair<string, string>> environment)
     {
-        var unknown = names.FirstOrDefault(name => name.StartsWith(Prefix, StringComparison.Ordinal) && !All.Contains(name));
-        if (unknown is not null)
+        ArgumentNullException.ThrowIfNull(environment);
+        var ours = environment
+            .Where(setting => setting.Key.StartsWith(ShimSettingTable.Prefix, StringComparison.Ordinal))
+            .OrderBy(setting => setting.Key, StringComparer.Ordinal);
+        foreach (var (name, value) in ours)
         {
-            throw new ToolException(
-                $"{unknown} is no setting (there are {string.Join(", ", All)}); unset it", ExitCodes.Usage);
+            if (Problem(name, value) is { } problem)
+            {
+                throw new ToolException($"{name} {problem}; unset it", ExitCodes.Usage);
+            }
         }
     }
+
+    private static string? Problem(string name, string value) => name switch
+    {
+        Socket => null, // replaced by ours
+        Follow => value is "yes" or "no" ? null : $"is '{value}', which is neither yes nor no",
+        Sample => value is "0" ? null : "asks for sampling, which is not there yet",
+        Out => "asks for a recording without a collector",
+        _ when ShimSettingTable.All.Any(setting => setting.Name == name) => null,
+        _ => $"is no setting (there are {string.Join(", ", ShimSettingTable.All.Select(setting => setting.Name))})",
+    };
 }

@@ -69,6 +69,18 @@ internal sealed class ControlServer : IDisposable
         return new ControlServer(listener, loop, host);
     }
 
+    /// <summary>Accepts nobody any more and closes every connection. On the loop's thread.</summary>
+    public void Stop()
+    {
+        _loop.Remove(_listener);
+        _loop.Tick -= CloseSilent;
+        while (_connections.First is { } first)
+        {
+            Close(first.Value);
+        }
+        _listener.Dispose();
+    }
+
     /// <summary>Closes every connection and the socket; call after the loop has ended.</summary>
     public void Dispose()
     {

@@ -23,7 +23,7 @@ public sealed class Session : IDisposable
     private readonly ControlServer _server;
     private readonly ManualResetEventSlim _over = new();
     private volatile bool _rootEnded;
-    private volatile bool _isHurried;
+    private readonly CancellationTokenSource _hurried = new();
     private Exception? _fault;
     private int _quietCommits;
 
@@ -100,8 +100,7 @@ public sealed class Session : IDisposable
     public Recording Finish()
     {
         _sampler.Dispose();
-        _poll.Dispose();
-        _server.Dispose();
+        StopServing();
         _drain.Stop();
         if (_fault is not null)
         {
@@ -121,8 +120,8 @@ public sealed class Session : IDisposable
         return _recording;
     }
 
-    /// <summary>True when the user does not want to wait for anything more.</summary>
-    public bool IsHurried => _isHurried;
+    /// <summary>Cancelled when the user does not want to wait for anything more.</summary>
+    public CancellationToken Hurried => _hurried.Token;
 
     /// <summary>CLOCK_MONOTONIC now, as the recording wants it.</summary>
     public static ulong Clock() => Heartbeat.Clock();
@@ -139,6 +138,7 @@ public sealed class Session : IDisposable
         _host.Dispose();
         _folder.Dispose();
         _over.Dispose();
+        _hurried.Dispose();
     }
 
     private Dictionary<string, string> Settings()
@@ -168,6 +168,18 @@ public sealed class Session : IDisposable
         });
     }
 
+    // The poll thread goes on: the user may still ask for haste.
+    private void StopServing()
+    {
+        using var stopped = new ManualResetEventSlim();
+        _poll.Post(() =>
+        {
+            _server.Stop();
+            stopped.Set();
+        });
+        stopped.Wait();
+    }
+
     private void TakeFault(Exception fault)
     {
         Interlocked.CompareExchange(ref _fault, fault, null);
@@ -176,7 +188,7 @@ public sealed class Session : IDisposable
 
     private void Hurry()
     {
-        _isHurried = true;
+        _hurried.Cancel();
         _over.Set();
     }
 
