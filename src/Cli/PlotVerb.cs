@@ -31,7 +31,7 @@ internal static class PlotVerb
             DefaultValueFactory = _ => "growth",
         };
         kind.AcceptOnlyFromAmong("growth");
-        var pid = new Option<int?>("--pid") { HelpName = "N", Description = "Only the processes of this pid." };
+        var pid = Quantities.NumberOption("--pid", "N", "Only the processes of this pid.");
         var width = Pixels("--width", DefaultWidth);
         var height = Pixels("--height", DefaultHeight);
         var force = new Option<bool>("--force") { Description = "Replace an existing file." };

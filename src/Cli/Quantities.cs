@@ -49,6 +49,22 @@ internal static class Quantities
     public static Option<long?> DurationOption(string name, string description) =>
         Quantity(name, "DURATION", description, TryParseDuration, "a duration, such as 500ms, 30s or 5m");
 
+    /// <summary>An option that takes a whole number, null when it is not given.</summary>
+    public static Option<int?> NumberOption(string name, string helpName, string description)
+    {
+        int? Convert(ArgumentResult argument)
+        {
+            var text = argument.Tokens.Count == 1 ? argument.Tokens[0].Value : "";
+            if (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value))
+            {
+                return value;
+            }
+            argument.AddError($"{name}: '{text}' is not a number");
+            return null;
+        }
+        return new Option<int?>(name) { HelpName = helpName, Description = description, CustomParser = Convert };
+    }
+
     private delegate bool Parser(string text, out long value);
 
     private static Option<long?> Quantity(

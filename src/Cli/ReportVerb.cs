@@ -23,11 +23,8 @@ internal static class ReportVerb
         Description = "What stacks are weighed by (default live: at the end, or --at).",
     };
 
-    private static readonly Option<int?> Top = new("--top")
-    {
-        HelpName = "N",
-        Description = $"The most stacks to show (default {TopForPeople}; all with --json).",
-    };
+    private static readonly Option<int?> Top = Quantities.NumberOption(
+        "--top", "N", $"The most stacks to show (default {TopForPeople}; all with --json).");
 
     private static readonly Option<long?> At = Quantities.DurationOption("--at", "What was live at this time after the start.");
     private static readonly Option<long?> From = Quantities.DurationOption("--from", "Only what was allocated from this time on.");
@@ -35,7 +32,7 @@ internal static class ReportVerb
     private static readonly Option<long?> To = Quantities.DurationOption(
         "--to", "Only what was allocated before this time, and was still alive then.");
 
-    private static readonly Option<int?> Pid = new("--pid") { HelpName = "PID", Description = "Only this process." };
+    private static readonly Option<int?> Pid = Quantities.NumberOption("--pid", "PID", "Only this process.");
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON document." };
 
     private static readonly Option<string?> Html = new("--html")
