@@ -20,6 +20,8 @@ public sealed class Recording : IDisposable
     /// <summary>Most blocks that a snapshot lists one by one.</summary>
     public const int MostSnapshotBlocks = 8_000_000;
 
+    private const long MostPendingRows = 2_000_000;
+
     private readonly TraceWriter _writer;
     private readonly RecordingShared _shared;
     private readonly RecordingDrain _drain;
@@ -191,11 +193,12 @@ public sealed class Recording : IDisposable
         return snapshot;
     }
 
-    /// <summary>Hands what changed to the trace; does nothing while the rows of the last time are still being written.</summary>
+    /// <summary>Hands what changed to the trace; does nothing while the rows of the last time are still being written,
+    /// unless too many are waiting.</summary>
     /// <exception cref="TraceWriteException">The trace could not be written, now or the last time.</exception>
     public void Commit()
     {
-        if (_shared.StartNs != 0 && _committer.IsIdle)
+        if (_shared.StartNs != 0 && (_committer.IsIdle || _drain.PendingRows > MostPendingRows))
         {
             if (_committer.TakeTooManyCohorts())
             {

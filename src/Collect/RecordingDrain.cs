@@ -10,6 +10,7 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
     private const int MostGenerations = 64; // of children found at once, each before its parent
 
     private readonly RecordingShared _shared;
+    private readonly List<RingFeed> _ready = [];
     private readonly List<TrackedProcess> _active = [];
     private readonly List<TrackedProcess> _ending = [];
     private readonly List<TrackedProcess> _finished = [];
@@ -46,6 +47,9 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
 
     /// <summary>Events that must have been and did not come, over all processes.</summary>
     public long LostEvents => _strayEvents + Regions.Sum(Strays) + All.Sum(process => process.Heap.LostEvents + process.Faults);
+
+    /// <summary>Rows that the next commit has at least.</summary>
+    public long PendingRows => Processes.Sum(process => (long)process.Heap.Cohorts.Count + process.Heap.Histograms.Count);
 
     public TrackedProcess? Find(ProcessId id) => _byId.GetValueOrDefault(id);
 
@@ -174,24 +178,19 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
     {
         // Only ends that were known before the heads were read: whatever those processes wrote lies before the heads.
         var ends = _ending.Count;
-        var any = false;
         _shared.Pass++;
-        for (var i = 0; i < Regions.Count; i++)
+        foreach (var region in Regions)
         {
-            any |= RefreshHeads(Regions[i]);
+            RefreshHeads(region);
         }
 
-        for (var i = 0; i < Regions.Count; i++)
+        var any = _ready.Count != 0;
+        foreach (var ring in _ready)
         {
-            foreach (var ring in Regions[i].Rings)
-            {
-                if (ring.Reader.Available != 0)
-                {
-                    ring.Drain();
-                }
-            }
+            ring.Drain();
         }
 
+        _ready.Clear();
         for (var i = 0; i < ends; i++)
         {
             Finish(_ending[i]);
@@ -265,15 +264,15 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
 
     private static long SumOf(TrackedProcess process) => process.Heap.Streams.Sum(stream => stream.Sum);
 
-    private static bool RefreshHeads(TrackedRegion region)
+    private void RefreshHeads(TrackedRegion region)
     {
-        var any = false;
         foreach (var ring in region.Rings)
         {
-            any |= ring.Reader.Refresh();
+            if (ring.Reader.Refresh())
+            {
+                _ready.Add(ring);
+            }
         }
-
-        return any;
     }
 
     // The parent's slot may be free again, and even be the child's by now: then it is who had it before.

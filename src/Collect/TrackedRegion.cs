@@ -9,6 +9,7 @@ internal sealed class TrackedRegion
     private readonly TrackedProcess?[] _processes;
     private readonly IDrainHost _host;
     private readonly IRegionMemory _memory;
+    private int _lastSlot;
     private readonly RecordingShared _shared;
 
     /// <summary>A region of which nothing has been read.</summary>
@@ -59,6 +60,7 @@ internal sealed class TrackedRegion
     public void Add(TrackedProcess process)
     {
         _processes[process.Slot] = process;
+        _lastSlot = Math.Max(_lastSlot, process.Slot);
         LiveProcesses++;
     }
 
@@ -68,9 +70,15 @@ internal sealed class TrackedRegion
     /// <summary>Finds children that have a slot and have not written anything.</summary>
     public void DiscoverAll()
     {
+        // Shims take the first free slot, and only we free one: behind the last that was ever used, the first free one
+        // is the end. Slots beyond are not touched, or each region would get memory for all of them.
         for (var slot = 0; slot < _processes.Length; slot++)
         {
-            ProcessAt((uint)slot);
+            var process = ProcessAt((uint)slot);
+            if (process is null && slot > _lastSlot && View.SlotState(slot) == SlotState.Free)
+            {
+                break;
+            }
         }
     }
 

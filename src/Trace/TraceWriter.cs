@@ -40,7 +40,8 @@ public sealed partial class TraceWriter : IDisposable
         sqlite3? database = null;
         try
         {
-            var result = raw.sqlite3_open_v2(System.IO.Path.GetFullPath(path), out database, raw.SQLITE_OPEN_READWRITE, null);
+            var flags = raw.SQLITE_OPEN_READWRITE | raw.SQLITE_OPEN_NOMUTEX; // never two threads at once
+            var result = raw.sqlite3_open_v2(System.IO.Path.GetFullPath(path), out database, flags, null);
             SqliteFailure.Check(result, database);
             raw.sqlite3_busy_timeout(database, BusyMilliseconds);
             Execute(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY");
