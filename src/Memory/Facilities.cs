@@ -39,7 +39,8 @@ public static partial class Facilities
     private static partial nint GetLibcVersion();
 
     [LibraryImport("libc", EntryPoint = "mmap")]
-    private static unsafe partial void* Map(void* address, nuint size, int protection, int flags, int descriptor, long offset);
+    private static unsafe partial void* Map(
+        void* address, nuint size, int protection, int flags, int descriptor, long offset);
 
     [LibraryImport("libc", EntryPoint = "madvise")]
     private static unsafe partial int Advise(void* address, nuint size, int advice);

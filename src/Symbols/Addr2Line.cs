@@ -107,10 +107,7 @@ internal sealed class Addr2Line(string path, TimeSpan patience) : ILineTool
         place = remark < 0 ? place : place[..remark];
         var colon = place.LastIndexOf(':');
         var file = colon < 0 ? place : place[..colon];
-        var known = int.TryParse(place.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var line);
-        return new RawFrame(
-            function is "??" or "" ? null : function,
-            file is "??" or "" ? null : file,
-            known && line > 0 ? line : 0);
+        _ = int.TryParse(place.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var line);
+        return new RawFrame(function is "??" or "" ? null : function, file is "??" or "" ? null : file, line);
     }
 }

@@ -20,7 +20,7 @@ internal static partial class FunctionNames
         return name.Contains('.', StringComparison.Ordinal) ? Suffixes().Replace(name, string.Empty) : name;
     }
 
-    /// <summary>Without the hash that ends a name of Rust's legacy scheme, which not every demangler takes away.</summary>
+    /// <summary>Without the hash that ends a name of Rust's legacy scheme; not every demangler takes it away.</summary>
     /// <param name="mangled">The mangled name.</param>
     /// <param name="demangled">The demangled one.</param>
     internal static string WithoutHash(string mangled, string demangled)
@@ -53,6 +53,7 @@ internal static partial class FunctionNames
     [GeneratedRegex("::h[0-9a-f]{16}$", RegexOptions.CultureInvariant)]
     private static partial Regex LegacyHash();
 
-    [GeneratedRegex(@"(\.(cold|isra|constprop|part|lto_priv|llvm|localalias|clone)(\.\d+)*)+$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"(\.(cold|isra|constprop|part|lto_priv|llvm|localalias|clone)(\.\d+)*)+$", RegexOptions.CultureInvariant)]
     private static partial Regex Suffixes();
 }

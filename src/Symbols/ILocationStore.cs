@@ -8,7 +8,7 @@ public interface ILocationStore
     /// <summary>The native places that have no frames yet.</summary>
     IReadOnlyList<UnresolvedLocation> Unresolved { get; }
 
-    /// <summary>Takes the frames of some places, at least one frame each, the innermost inlined function first.</summary>
+    /// <summary>Takes the frames of some places, at least one frame each.</summary>
     void Store(IReadOnlyList<ResolvedLocation> resolved);
 }
 

@@ -50,10 +50,10 @@ internal sealed class ModuleLocator(SymbolizerOptions options, Action<string> no
     // Takes the chosen file out of the list, whose files are closed afterwards.
     private static ModuleSymbols Choose(List<(string Path, ElfFile File)> candidates)
     {
-        var lines = candidates.FirstOrDefault(candidate => candidate.File.FindSection(".debug_info") is not null).Path
+        var lines = candidates.ElementAtOrDefault(Index(candidates, ".debug_info")).Path
             ?? (s_fetches && candidates.Count > 0 ? candidates[^1].Path : null);
-        var names = candidates.FindIndex(candidate => candidate.File.FindSection(".symtab") is not null);
-        names = names >= 0 ? names : candidates.FindIndex(candidate => candidate.File.FindSection(".dynsym") is not null);
+        var names = Index(candidates, ".symtab");
+        names = names >= 0 ? names : Index(candidates, ".dynsym");
         if (names < 0)
         {
             return new ModuleSymbols(Askable(lines), null);
@@ -63,6 +63,9 @@ internal sealed class ModuleLocator(SymbolizerOptions options, Action<string> no
         candidates.RemoveAt(names);
         return new ModuleSymbols(Askable(lines), file);
     }
+
+    private static int Index(List<(string Path, ElfFile File)> candidates, string section) =>
+        candidates.FindIndex(candidate => candidate.File.FindSection(section) is not null);
 
     // A path that would break the tool's line of input is not asked about; its names come from the symbol table.
     private static string? Askable(string? path) =>
@@ -124,7 +127,8 @@ internal sealed class ModuleLocator(SymbolizerOptions options, Action<string> no
     private void AddByLink(
         Binary binary, (string Path, ElfFile File) main, List<(string Path, ElfFile File)> candidates)
     {
-        if (main.File.DebugLink is not { } link || candidates.Count > 1 || link.FileName.Contains('/', StringComparison.Ordinal))
+        if (main.File.DebugLink is not { } link || candidates.Count > 1
+            || link.FileName.Contains('/', StringComparison.Ordinal))
         {
             return;
         }

@@ -10,7 +10,7 @@ internal sealed class ModuleSymbols : IDisposable
     private readonly ConcurrentDictionary<string, byte> _brokenTools = new(StringComparer.Ordinal);
     private ElfSymbolTable? _functions;
 
-    /// <param name="linesPath">A file with debug information that tools can be asked about; null when there is none.</param>
+    /// <param name="linesPath">A file that tools can be asked about; null when there is none.</param>
     /// <param name="file">Where the symbol table is; becomes ours; null when there is none.</param>
     internal ModuleSymbols(string? linesPath, ElfFile? file)
     {

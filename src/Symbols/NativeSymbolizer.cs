@@ -51,9 +51,8 @@ public sealed class NativeSymbolizer : ISymbolizer
         var queries = new Dictionary<Binary, ModuleQuery>();
         try
         {
-            // An offset of 0 has no instruction before it.
             foreach (var group in locations
-                .Where(place => place is { Kind: FrameKind.Native, Module: not null, Offset: > 0 })
+                .Where(IsNameable)
                 .GroupBy(place => place.Module!))
             {
                 ulong[] addresses = [.. group.Select(place => place.Offset - 1).Distinct().Order()];
@@ -85,6 +84,10 @@ public sealed class NativeSymbolizer : ISymbolizer
         _last?.Symbols.Dispose();
         _last = null;
     }
+
+    // An offset of 0 has no instruction before it.
+    private static bool IsNameable(Location place) =>
+        place is { Kind: FrameKind.Native, Module: not null, Offset: > 0 };
 
     private ModuleSymbols Open(Binary binary) =>
         _last is { } last && last.Binary == binary ? last.Symbols : _locator.Open(binary);
@@ -190,7 +193,7 @@ public sealed class NativeSymbolizer : ISymbolizer
         var results = new List<IReadOnlyList<ResolvedFrame>>(locations.Count);
         foreach (var place in locations)
         {
-            var query = place is { Kind: FrameKind.Native, Module: not null, Offset: > 0 } ? queries[place.Module] : null;
+            var query = IsNameable(place) ? queries[place.Module!] : null;
             var index = query is null ? -1 : Array.BinarySearch(query.Addresses, place.Offset - 1);
             results.Add(index < 0 ? [] : Resolved(query!.Answers[index]!));
         }

@@ -18,4 +18,16 @@ public enum FindingState
 /// <param name="State">How it bears on profiling.</param>
 /// <param name="Detail">What was found.</param>
 /// <param name="Cure">What to do about it; null when there is nothing to do.</param>
-public sealed record Finding(string Name, FindingState State, string Detail, string? Cure = null);
+public sealed record Finding(string Name, FindingState State, string Detail, string? Cure = null)
+{
+    /// <summary>Something is as it should be.</summary>
+    public static Finding Ok(string name, string detail) => new(name, FindingState.Ok, detail);
+
+    /// <summary>Something is worth knowing.</summary>
+    public static Finding Note(string name, string detail, string? cure = null) =>
+        new(name, FindingState.Note, detail, cure);
+
+    /// <summary>Something prevents profiling.</summary>
+    public static Finding Fails(string name, string detail, string? cure = null) =>
+        new(name, FindingState.Fails, detail, cure);
+}

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using NativeHeap.Collect.Server;
+using NativeHeap.Memory.Proc;
 
 namespace NativeHeap.Collect.Diagnosis;
 
@@ -14,8 +15,8 @@ public static class HostDiagnosis
         [Machine(), Kernel(), CLibrary(), AddressSpace(), Descriptors(), Tracing(), PerformanceEvents()];
 
     private static Finding Machine() => RuntimeInformation.OSArchitecture == Architecture.X64
-        ? new Finding("machine", FindingState.Ok, "x86-64")
-        : new Finding("machine", FindingState.Fails, $"{RuntimeInformation.OSArchitecture}", "use an x86-64 machine");
+        ? Finding.Ok("machine", "x86-64")
+        : Finding.Fails("machine", $"{RuntimeInformation.OSArchitecture}", "use an x86-64 machine");
 
     private static Finding Kernel()
     {
@@ -26,26 +27,26 @@ public static class HostDiagnosis
             && int.TryParse(version[1], NumberStyles.None, CultureInfo.InvariantCulture, out var minor)
             && (major, minor).CompareTo((4, 14)) < 0;
         return old
-            ? new Finding("kernel", FindingState.Fails, release, "use Linux 4.14 or newer")
-            : new Finding("kernel", FindingState.Ok, release);
+            ? Finding.Fails("kernel", release, "use Linux 4.14 or newer")
+            : Finding.Ok("kernel", release);
     }
 
     private static Finding CLibrary() => Memory.Facilities.GlibcVersion() is { } version
-        ? new Finding("C library", FindingState.Ok, $"glibc {version}; programs of musl and static programs cannot be profiled")
-        : new Finding("C library", FindingState.Note, "not glibc: only programs of glibc can be profiled");
+        ? Finding.Ok("C library", $"glibc {version}; programs of musl and static programs cannot be profiled")
+        : Finding.Note("C library", "not glibc: only programs of glibc can be profiled");
 
     private static Finding AddressSpace()
     {
         const string name = "address space (ulimit -v)";
         if (Limit("Max address space") is not { } limit)
         {
-            return new Finding(name, FindingState.Ok, "unlimited");
+            return Finding.Ok(name, "unlimited");
         }
 
         var share = limit / RegionShare;
         return RegionSize.Fit(share) is { } layout
-            ? new Finding(name, FindingState.Note, $"{limit >> 20} MiB: the profiler takes {layout.RegionBytes >> 20} MiB of it in each process tree")
-            : new Finding(name, FindingState.Fails, $"{limit >> 20} MiB is too little for program and profiler", "raise ulimit -v");
+            ? Finding.Note(name, $"{limit >> 20} MiB, of which the profiler takes {layout.RegionBytes >> 20} MiB")
+            : Finding.Fails(name, $"{limit >> 20} MiB is too little for program and profiler", "raise ulimit -v");
     }
 
     private static Finding Descriptors()
@@ -56,8 +57,8 @@ public static class HostDiagnosis
         var limit = Limit("Max open files");
         var text = limit?.ToString(CultureInfo.InvariantCulture) ?? "unlimited";
         return limit < few
-            ? new Finding(name, FindingState.Note, text, "the collector may need more: raise ulimit -n if it fails")
-            : new Finding(name, FindingState.Ok, text);
+            ? Finding.Note(name, text, "the collector may need more: raise ulimit -n if it fails")
+            : Finding.Ok(name, text);
     }
 
     private static Finding Tracing()
@@ -66,27 +67,28 @@ public static class HostDiagnosis
         const string later = "for attach and check, which come later";
         return ReadLine("/proc/sys/kernel/yama/ptrace_scope") switch
         {
-            null => new Finding(name, FindingState.Ok, $"no Yama: processes of the same user may be traced ({later})"),
-            "0" => new Finding(name, FindingState.Ok, $"0: processes of the same user may be traced ({later})"),
-            "1" => new Finding(name, FindingState.Note, $"1: only processes we start may be traced ({later})"),
-            "2" => new Finding(name, FindingState.Note, $"2: only an administrator may trace ({later})"),
-            var value => new Finding(name, FindingState.Note, $"{value}: nobody may trace ({later})"),
+            null => Finding.Ok(name, $"no Yama: processes of the same user may be traced ({later})"),
+            "0" => Finding.Ok(name, $"0: processes of the same user may be traced ({later})"),
+            "1" => Finding.Note(name, $"1: only processes we start may be traced ({later})"),
+            "2" => Finding.Note(name, $"2: only an administrator may trace ({later})"),
+            var value => Finding.Note(name, $"{value}: nobody may trace ({later})"),
         };
     }
 
-    private static Finding PerformanceEvents() => new(
+    private static Finding PerformanceEvents() => Finding.Ok(
         "perf events",
-        FindingState.Ok,
         $"perf_event_paranoid is {ReadLine("/proc/sys/kernel/perf_event_paranoid") ?? "not there"}; not needed yet");
 
     // "Max address space      unlimited            unlimited            bytes"; the soft limit, null for unlimited.
+    // Our parent's, the shell's: the runtime has raised some of ours.
     private static ulong? Limit(string name)
     {
-        var line = ReadLines("/proc/self/limits").FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal));
-        var words = line?[name.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        return words is [var soft, ..] && ulong.TryParse(soft, NumberStyles.None, CultureInfo.InvariantCulture, out var value)
-            ? value
-            : null;
+        var parent = new ProcessReader(Environment.ProcessId).ReadStat()?.ParentPid;
+        var lines = ReadLines(string.Create(CultureInfo.InvariantCulture, $"/proc/{parent}/limits"));
+        var line = (lines.Length > 0 ? lines : ReadLines("/proc/self/limits"))
+            .FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal));
+        var soft = line?[name.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault();
+        return ulong.TryParse(soft, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : null;
     }
 
     private static string? ReadLine(string path) => ReadLines(path).FirstOrDefault()?.Trim();

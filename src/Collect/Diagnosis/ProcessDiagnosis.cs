@@ -38,20 +38,30 @@ public sealed record ProcessDiagnosis(int Pid, string Command, bool HasShim, boo
 
         var shim = mappings.Any(mapping => mapping.Path.EndsWith("/libnativeheap.so", StringComparison.Ordinal));
         var region = mappings.Any(mapping => mapping.Path.StartsWith("/memfd:nativeheap", StringComparison.Ordinal));
-        var socket = environment.LastOrDefault(variable => variable.Key == "NATIVEHEAP_SOCKET").Value;
+        var socket = environment.LastOrDefault(variable => variable.Key == ShimSettings.Socket).Value;
         var answers = socket is not null && Answers(socket);
-        return new ProcessDiagnosis(pid, command, shim, shim && region && answers, Describe(shim, region, socket, answers));
+        var detail = Describe(shim, region, socket, answers);
+        return new ProcessDiagnosis(pid, command, shim, shim && region && answers, detail);
     }
 
-    private static string Describe(bool shim, bool region, string? socket, bool answers) => (shim, region, answers) switch
+    private static string Describe(bool shim, bool region, string? socket, bool answers)
     {
-        (false, _, _) => "it is not recorded: the shim is not loaded; start it by nativeheap run",
-        (true, false, _) => socket is null
-            ? $"it is not recorded: the shim is loaded, but {ShimSettingTable.Prefix}SOCKET was not set"
-            : "it is not recorded: the shim is loaded, but found no collector when it started",
-        (true, true, false) => "it was recorded; its collector is gone",
-        (true, true, true) => "it is recorded; its collector listens at " + socket,
-    };
+        if (!shim)
+        {
+            return "it is not recorded: the shim is not loaded; start it by nativeheap run";
+        }
+
+        if (!region)
+        {
+            return socket is null
+                ? $"it is not recorded: the shim is loaded, but {ShimSettings.Socket} was not set"
+                : "it is not recorded: the shim is loaded, but found no collector when it started";
+        }
+
+        return answers
+            ? "it is recorded; its collector listens at " + socket
+            : "it was recorded; its collector is gone";
+    }
 
     // Only connects: a collector takes that for a client that changed its mind.
     private static bool Answers(string path)

@@ -13,7 +13,8 @@ public static class ShimDiagnosis
 
     /// <summary>Tries what a run does before its target starts.</summary>
     /// <param name="shimPath">The shim.</param>
-    public static IReadOnlyList<Finding> Examine(string shimPath) => [Shim(shimPath), SocketFolder(), .. SharedMemory()];
+    public static IReadOnlyList<Finding> Examine(string shimPath) =>
+        [Shim(shimPath), SocketFolder(), .. SharedMemory()];
 
     private static Finding Shim(string path)
     {
@@ -24,12 +25,12 @@ public static class ShimDiagnosis
         }
         catch (ToolException error)
         {
-            return new Finding(name, FindingState.Fails, error.Message);
+            return Finding.Fails(name, error.Message);
         }
 
         return TryLoad(path) is { } problem
-            ? new Finding(name, FindingState.Fails, $"{path} cannot be loaded: {problem}", "build it on this machine with tools/build-native")
-            : new Finding(name, FindingState.Ok, $"{path} loads");
+            ? Finding.Fails(name, $"{path} cannot be loaded: {problem}", "build it here with tools/build-native")
+            : Finding.Ok(name, $"{path} loads");
     }
 
     // A program that shows its own mappings, with the shim preloaded but without a collector.
@@ -72,30 +73,32 @@ public static class ShimDiagnosis
             using var folder = PrivateFolder.Create();
             using var socket = Libc.Listen(folder.SocketPath, 1);
             return socket.IsInvalid
-                ? new Finding(name, FindingState.Fails, $"no socket can be made in {folder.Path}: {Libc.ErrorText}", "set TMPDIR to a folder of a local file system")
-                : new Finding(name, FindingState.Ok, $"{Path.GetDirectoryName(folder.Path)} takes a private socket");
+                ? Finding.Fails(
+                    name, $"no socket in {folder.Path}: {Libc.ErrorText}", "set TMPDIR to a local folder")
+                : Finding.Ok(name, $"{Path.GetDirectoryName(folder.Path)} takes a private socket");
         }
         catch (IOException error)
         {
-            return new Finding(name, FindingState.Fails, error.Message, "set TMPDIR to a short path that you may write to");
+            return Finding.Fails(name, error.Message, "set TMPDIR to a short path that you may write to");
         }
     }
 
     private static IEnumerable<Finding> SharedMemory()
     {
+        const string name = "shared memory";
         using var memory = Libc.CreateMemory("nativeheap-doctor");
         if (memory.IsInvalid)
         {
-            yield return new Finding("shared memory", FindingState.Fails, $"memfd_create: {Libc.ErrorText}", "allow it in the seccomp filter");
+            yield return Finding.Fails(name, $"memfd_create: {Libc.ErrorText}", "allow it in the seccomp filter");
             yield break;
         }
 
         var size = RegionSize.Fit(0)!.RegionBytes;
         yield return Libc.Resize(memory, size) && Libc.SealSize(memory)
-            ? new Finding("shared memory", FindingState.Ok, "memfd and its seals work")
-            : new Finding("shared memory", FindingState.Fails, $"a memfd of {size >> 20} MiB cannot be sized and sealed: {Libc.ErrorText}");
+            ? Finding.Ok(name, "memfd and its seals work")
+            : Finding.Fails(name, $"a memfd of {size >> 20} MiB cannot be sized and sealed: {Libc.ErrorText}");
         yield return Memory.Facilities.CanWipeOnFork()
-            ? new Finding("fork detection", FindingState.Ok, "MADV_WIPEONFORK works")
-            : new Finding("fork detection", FindingState.Fails, "MADV_WIPEONFORK does not work", "use Linux 4.14 or newer");
+            ? Finding.Ok("fork detection", "MADV_WIPEONFORK works")
+            : Finding.Fails("fork detection", "MADV_WIPEONFORK does not work", "use Linux 4.14 or newer");
     }
 }

@@ -21,40 +21,42 @@ public static class SymbolsDiagnosis
         const string cure = "install llvm or binutils";
         if (tools.LlvmSymbolizer is { } llvm)
         {
-            yield return new Finding("llvm-symbolizer", FindingState.Ok, $"{llvm} ({Version(llvm)})");
+            yield return Finding.Ok("llvm-symbolizer", $"{llvm} ({Version(llvm)})");
         }
         else
         {
-            yield return new Finding("llvm-symbolizer", FindingState.Note, "not installed", "install llvm: it is the faster one");
+            yield return Finding.Note("llvm-symbolizer", "not installed", "install llvm: it is the faster one");
         }
 
         if (tools.Addr2Line is { } addr2line)
         {
-            yield return new Finding("addr2line", FindingState.Ok, $"{addr2line} ({Version(addr2line)})");
+            yield return Finding.Ok("addr2line", $"{addr2line} ({Version(addr2line)})");
         }
         else
         {
             yield return tools.LlvmSymbolizer is null
-                ? new Finding("addr2line", FindingState.Note, "not installed: functions will have names but no files and lines", cure)
-                : new Finding("addr2line", FindingState.Note, "not installed; llvm-symbolizer does its work");
+                ? Finding.Note("addr2line", "not installed: functions will have names but no files and lines", cure)
+                : Finding.Note("addr2line", "not installed; llvm-symbolizer does its work");
         }
     }
 
     private static Finding Demangler(SymbolTools tools) => tools.Demangler is { } path
-        ? new Finding("demangler", FindingState.Ok, path)
-        : new Finding("demangler", FindingState.Note, "not installed: C++ and Rust names stay mangled", "install binutils");
+        ? Finding.Ok("demangler", path)
+        : Finding.Note("demangler", "not installed: C++ and Rust names stay mangled", "install binutils");
 
     private static Finding DebugFolders(SymbolizerOptions options)
     {
+        const string name = "debug information";
         var there = options.DebugFolders.Concat(options.CacheFolders).Where(Directory.Exists).ToList();
         return there.Count > 0
-            ? new Finding("debug information", FindingState.Ok, "separate files are looked for in " + string.Join(", ", there))
-            : new Finding("debug information", FindingState.Note, "no folder of separate files; stripped binaries name what they export", "install -dbg or -dbgsym packages");
+            ? Finding.Ok(name, "separate files are looked for in " + string.Join(", ", there))
+            : Finding.Note(
+                name, "no separate files: stripped binaries name what they export", "install -dbg or -dbgsym packages");
     }
 
-    private static Finding Fetching() => Environment.GetEnvironmentVariable("DEBUGINFOD_URLS") is { Length: > 0 } servers
-        ? new Finding("debuginfod", FindingState.Note, $"DEBUGINFOD_URLS is set: llvm-symbolizer may fetch debug information from {servers}")
-        : new Finding("debuginfod", FindingState.Ok, "DEBUGINFOD_URLS is not set: nothing is fetched from a network");
+    private static Finding Fetching() => Environment.GetEnvironmentVariable("DEBUGINFOD_URLS") is { Length: > 0 } urls
+        ? Finding.Note("debuginfod", $"DEBUGINFOD_URLS is set: llvm-symbolizer may fetch from {urls}")
+        : Finding.Ok("debuginfod", "DEBUGINFOD_URLS is not set: nothing is fetched from a network");
 
     // The first line with a digit of what the tool says about itself.
     private static string Version(string path)

@@ -26,8 +26,8 @@ public sealed record PreflightOptions
 /// <param name="Interpreters">Interpreters of a script, outermost first; empty for a program.</param>
 public sealed record PreflightResult(string File, string Program, IReadOnlyList<string> Interpreters);
 
-/// <summary>Says before anything is started whether a command can be profiled: finds its file as execvp(3) does, follows
-/// interpreters as the kernel does, and looks at the program. Reads a few files; takes milliseconds.</summary>
+/// <summary>Says before anything is started whether a command can be profiled: finds its file as execvp(3) does,
+/// follows interpreters as the kernel does, and looks at the program. Reads a few files; takes milliseconds.</summary>
 public static class Preflight
 {
     /// <summary>Checks a command.</summary>
@@ -117,7 +117,8 @@ public static class Preflight
 
         if (!FileStatus.MayExecute(path))
         {
-            throw Refuse($"{subject} is not executable for this user; see its permissions (chmod +x) and its mount (noexec)");
+            throw Refuse(
+                $"{subject} is not executable for this user; see its permissions (chmod +x) and its mount (noexec)");
         }
 
         using var source = FileByteSource.TryOpen(path, out _);

@@ -24,7 +24,7 @@ internal static class PreflightImage
 
         if (header.Machine != machine && !(header.Machine == ElfMachine.I386 && machine == ElfMachine.X86_64))
         {
-            return $"is built for {Name(header.Machine)}, and this machine is {Name(machine)}; build it for this machine";
+            return $"is built for {Name(header.Machine)}, and this machine is {Name(machine)}; build it for this one";
         }
 
         if (!header.Is64Bit)

@@ -7,7 +7,7 @@ internal static class PreflightSearch
 {
     private const string DefaultSearchPath = "/bin:/usr/bin"; // as glibc and the launcher have it
 
-    /// <summary>The path of the command's file, relative only if the command or a folder of the search path is.</summary>
+    /// <summary>The path of the command's file; relative only if the command or its folder in PATH is.</summary>
     /// <param name="name">The command's first word.</param>
     /// <param name="searchPath">PATH; null when it is not set.</param>
     /// <param name="workingDirectory">Where relative paths start.</param>

@@ -29,6 +29,7 @@ public static partial class ShimSettingTable
         ];
     }
 
-    [GeneratedRegex(@"^NH_SETTING\((?<name>\w+), \w+, ""(?<initial>[^""]*)"", ""(?<meaning>[^""]*)""\)$", RegexOptions.Multiline)]
+    [GeneratedRegex(
+        @"^NH_SETTING\((?<name>\w+), \w+, ""(?<initial>[^""]*)"", ""(?<meaning>[^""]*)""\)$", RegexOptions.Multiline)]
     private static partial Regex Entry();
 }

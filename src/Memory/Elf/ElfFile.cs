@@ -53,7 +53,7 @@ public sealed class ElfFile : IDisposable
     /// <summary>GNU build id in lower-case hex; null when the file has none.</summary>
     public string? BuildId { get; }
 
-    /// <summary>.gnu_debuglink: where separate debug information is, with its checksum; null when there is none.</summary>
+    /// <summary>.gnu_debuglink: which file has the debug information; null when there is none.</summary>
     public ElfDebugLink? DebugLink { get; }
 
     internal IByteSource Source => _source;

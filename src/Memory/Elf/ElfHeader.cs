@@ -82,7 +82,8 @@ public readonly record struct ElfHeader(
     private const int SmallSize = 52;
 
     /// <summary>True when <paramref name="bytes"/> begin with the ELF magic number.</summary>
-    public static bool HasMagic(ReadOnlySpan<byte> bytes) => bytes.StartsWith("\x7f"u8) && bytes[1..].StartsWith("ELF"u8);
+    public static bool HasMagic(ReadOnlySpan<byte> bytes) =>
+        bytes.StartsWith("\x7f"u8) && bytes[1..].StartsWith("ELF"u8);
 
     /// <summary>Reads the header from a file's first bytes; false when they are no ELF header.</summary>
     /// <param name="bytes">Up to <see cref="MaximumSize"/> bytes from the file's start.</param>

@@ -186,7 +186,8 @@ public sealed class ElfSymbolTable
                 2 => 1, // STB_WEAK
                 _ => 2,
             };
-            entry = new Entry(start, unchecked(start + size), BinaryPrimitives.ReadUInt32LittleEndian(bytes), (byte)rank);
+            var name = BinaryPrimitives.ReadUInt32LittleEndian(bytes);
+            entry = new Entry(start, unchecked(start + size), name, (byte)rank);
             return function && section != 0 && size != 0 && entry.End > start;
         }
     }

@@ -58,7 +58,7 @@ public sealed class ProcessReader
     }
 
     /// <summary>Where the resident memory is. The kernel walks every page table of the process for it and holds the
-    /// lock of its address space meanwhile, about a millisecond for each 4 GiB resident: not for a tight loop.</summary>
+    /// lock of its address space meanwhile: not for a tight loop.</summary>
     public ResidentMemory? ReadResidentMemory()
     {
         var reader = new ResidentMemoryReader(ReadStackPointers());

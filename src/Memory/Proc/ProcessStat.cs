@@ -31,7 +31,8 @@ public sealed record ProcessStat(
             return null;
         }
 
-        var fields = text[(close + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var fields = text[(close + 1)..]
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         if (Field(fields, 3) is not { Length: 1 } state
             || !int.TryParse(Field(fields, 4), Number, Invariant, out var parent)
             || !int.TryParse(Field(fields, 20), Number, Invariant, out var threads)

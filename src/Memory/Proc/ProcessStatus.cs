@@ -79,21 +79,20 @@ public sealed class ProcessStatus
         return status;
     }
 
+    private static CultureInfo Invariant => CultureInfo.InvariantCulture;
+
     private int? Integer(string name) =>
-        int.TryParse(_fields.GetValueOrDefault(name), NumberStyles.None, CultureInfo.InvariantCulture, out var value)
-            ? value
-            : null;
+        int.TryParse(_fields.GetValueOrDefault(name), NumberStyles.None, Invariant, out var value) ? value : null;
 
     private ulong? Hex(string name) =>
-        ulong.TryParse(_fields.GetValueOrDefault(name), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var value)
-            ? value
-            : null;
+        ulong.TryParse(_fields.GetValueOrDefault(name), NumberStyles.HexNumber, Invariant, out var value) ? value : null;
 
     private long? KiB(string name)
     {
         var text = _fields.GetValueOrDefault(name);
-        return text is not null && text.EndsWith(" kB", StringComparison.Ordinal)
-            && long.TryParse(text.AsSpan(0, text.Length - 3), NumberStyles.None, CultureInfo.InvariantCulture, out var value)
+        return text is not null
+            && text.EndsWith(" kB", StringComparison.Ordinal)
+            && long.TryParse(text.AsSpan(0, text.Length - 3), NumberStyles.None, Invariant, out var value)
             && value <= long.MaxValue / 1024
             ? value * 1024
             : null;
@@ -109,7 +108,7 @@ public sealed class ProcessStatus
         var values = new List<uint>();
         foreach (var word in text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
         {
-            if (!uint.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var value))
+            if (!uint.TryParse(word, NumberStyles.None, Invariant, out var value))
             {
                 return null;
             }
