@@ -9,8 +9,8 @@ namespace NativeHeap.Collect;
 /// </summary>
 internal sealed class TraceCommitter : IDisposable
 {
-    /// <summary>Rows of cohorts that a trace may have besides two for each stack of a process: some 2 MB.</summary>
-    public const int MostCohorts = 100_000;
+    /// <summary>Rows of cohorts that a trace may have besides four for each stack of a process: some 4 MB.</summary>
+    public const int MostCohorts = 200_000;
 
     private readonly TraceWriter _writer;
     private readonly Thread _thread;
@@ -153,7 +153,7 @@ internal sealed class TraceCommitter : IDisposable
         }
 
         var rows = _writer.CountRows();
-        _cohortsAtMost = Math.Max(0, rows.Cohorts - (2 * rows.StackTotals));
+        _cohortsAtMost = Math.Max(0, rows.Cohorts - (4 * rows.StackTotals));
         return _cohortsAtMost > MostCohorts;
     }
 }
