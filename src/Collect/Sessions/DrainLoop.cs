@@ -130,6 +130,8 @@ internal sealed class DrainLoop : IDisposable
     {
         while (_posted.TryDequeue(out var action))
         {
+            // What is posted happened since the last pass; the recording takes no time after its clock.
+            _recording.Tick(_heartbeat.NowNs);
             action(_recording);
         }
     }
