@@ -29,8 +29,11 @@ public sealed class Profile : IDisposable
     /// <summary>Its process images; the first is the one that was started.</summary>
     public IReadOnlyList<ProcessInfo> Processes => _trace.Processes;
 
-    /// <summary>Where the resident memory of the first process was at its last look; null when nobody looked.</summary>
-    public Ledger? Ledger => _trace.LastLedger(Processes[0].Id);
+    /// <summary>
+    /// Where the resident memory of the process that was started was at the last look, whatever it had executed by
+    /// then; null when nobody looked.
+    /// </summary>
+    public Ledger? Ledger => FindLedger();
 
     /// <summary>The snapshots, by number.</summary>
     public IReadOnlyList<Snapshot> Snapshots => _trace.Snapshots();
@@ -84,6 +87,18 @@ public sealed class Profile : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _trace.Dispose();
+
+    private Ledger? FindLedger()
+    {
+        var successors = ProcessImages.Successors(Processes);
+        Ledger? last = null;
+        for (var image = Processes[0]; image is not null; image = successors[image.Id.Value - 1])
+        {
+            last = _trace.LastLedger(image.Id) ?? last;
+        }
+
+        return last;
+    }
 
     private StackAnswer Answer(StackQuestion question)
     {

@@ -22,7 +22,7 @@ public sealed record Report
     /// <summary>Totals over all processes, or those of the pid.</summary>
     public required Totals Totals { get; init; }
 
-    /// <summary>Where the first process's resident memory was; null when nobody looked.</summary>
+    /// <summary>Where the resident memory of the process that was started was; null when nobody looked.</summary>
     public required Ledger? Ledger { get; init; }
 
     /// <summary>The stacks.</summary>

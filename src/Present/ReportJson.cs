@@ -55,14 +55,15 @@ public static class ReportJson
     private static void WriteProcesses(Utf8JsonWriter json, IReadOnlyList<ProcessInfo> processes)
     {
         json.WriteStartArray("processes");
-        foreach (var process in processes)
+        // An image that was replaced by exec has no exit code; its process has.
+        foreach (var (process, last) in processes.Zip(ProcessImages.Last(processes)))
         {
             json.WriteStartObject();
             json.WriteNumber("pid", process.Pid);
             WriteNumber(json, "parent_pid", process.ParentPid);
             json.WriteString("command", process.Command);
-            WriteNumber(json, "exit_code", process.ExitCode);
-            WriteNumber(json, "signal", process.Signal);
+            WriteNumber(json, "exit_code", last.ExitCode);
+            WriteNumber(json, "signal", last.Signal);
             json.WriteNumber("image", process.Image);
             json.WriteString("origin", Word(process.Origin));
             json.WriteString("ending", process.Ending is { } ending ? Word(ending) : null);

@@ -126,6 +126,24 @@ public sealed class ReportTests : IDisposable
     }
 
     [Fact]
+    public void A_process_that_executes_another_program_has_one_exit_code_and_one_ledger()
+    {
+        var trace = new TraceBuilder();
+        trace.Process(7, ("ending", "exec"), ("exit_code", null));
+        trace.Process(8, ("ending", "unknown"), ("exit_code", null));
+        trace.Process(7, ("image", 1), ("origin", "exec"), ("ending", "exec"), ("exit_code", null));
+        trace.Process(7, ("image", 2), ("origin", "exec"), ("exit_code", 3));
+        trace.Process(7, ("image", 0), ("origin", "fork"), ("ending", "exec"), ("exit_code", null)); // the pid came again
+        trace.Process(7, ("image", 1), ("origin", "exec"), ("exit_code", 5));
+        trace.Ledger(1, 5, 100).Ledger(3, 9, 200);
+        using var document = JsonDocument.Parse(Json(Ask(trace, new StackQuestion())));
+        var processes = document.RootElement.GetProperty("processes").EnumerateArray();
+
+        Assert.Equal(["3", "", "3", "3", "5", "5"], processes.Select(p => p.GetProperty("exit_code").ToString()));
+        Assert.Equal(200, document.RootElement.GetProperty("ledger").GetProperty("rss_bytes").GetInt64());
+    }
+
+    [Fact]
     public void The_parts_of_the_ledger_and_the_unexplained_rest_are_the_resident_memory()
     {
         using var document = JsonDocument.Parse(Json(Ask(SampleTrace.Build(), new StackQuestion())));
