@@ -132,4 +132,22 @@ public sealed class OneThreadTests
         Assert.Equal((0, 0, 1), (totals.Frees, totals.InheritedFrees, totals.ForeignFrees));
         Assert.True(trace.Processes[0].Complete);
     }
+
+    [Fact]
+    public void A_process_that_lives_on_has_no_end_and_its_trace_is_not_complete()
+    {
+        using var recorder = new Recorder();
+        var target = new Target();
+        recorder.Attach(target);
+        target.Thread(0, 100).Alloc(0x1000, 10, target.AddStack(0x401000));
+
+        using var trace = recorder.Read(); // reads what is left, and tells the target to stop
+        Assert.Equal((1, 10), (trace.Processes[0].Totals.LiveBlocks, trace.Processes[0].Totals.LiveBytes));
+        Assert.Null(trace.Processes[0].EndNs);
+        Assert.Null(trace.Processes[0].Ending);
+        Assert.True(trace.Info.Closed);
+        Assert.False(trace.Info.Complete);
+        Assert.Equal(Wire.Control.Stop, target.View.Control);
+        Assert.True(target.Memory.IsDisposed);
+    }
 }
