@@ -14,7 +14,14 @@ internal static class SchemaCheck
     /// <exception cref="TraceException">It is no trace, or none that this version can read.</exception>
     public static void Verify(TraceDatabase database)
     {
-        if (Pragma(database, "application_id") != ApplicationId)
+        var application = Pragma(database, "application_id");
+        if (application == 0 && Columns(database).Count == 0)
+        {
+            throw new TraceException(
+                database.Path, "holds nothing: no trace, or one that was copied without the -wal file beside it");
+        }
+
+        if (application != ApplicationId)
         {
             throw new TraceException(database.Path, "not a trace (a SQLite file of another program)");
         }

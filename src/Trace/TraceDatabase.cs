@@ -168,7 +168,7 @@ internal sealed class TraceDatabase : IDisposable
 
     private static string Copy(string full)
     {
-        var directory = Directory.CreateTempSubdirectory("nativeheap-").FullName;
+        var directory = Directory.CreateTempSubdirectory("nativeheap-copy-").FullName;
         try
         {
             foreach (var suffix in JournalSuffixes.Prepend(""))

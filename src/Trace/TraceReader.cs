@@ -229,7 +229,7 @@ public sealed class TraceReader : IDisposable
 
     private long FindLastMoment()
     {
-        var last = 0L;
+        var last = Info.Peak?.TimeNs ?? 0;
         using var times = new Statement(_database, "timeline", "max(time_ns)");
         if (times.Next() && !times.IsNull(0))
         {

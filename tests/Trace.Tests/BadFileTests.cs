@@ -61,6 +61,13 @@ public sealed class BadFileTests : IDisposable
     }
 
     [Fact]
+    public void A_database_of_nothing_may_be_a_trace_whose_log_was_left_behind()
+    {
+        TraceBuilder.Alter(_folder["nothing.db"], "PRAGMA journal_mode = WAL");
+        Refused(_folder["nothing.db"], "copied without the -wal file");
+    }
+
+    [Fact]
     public void A_trace_of_a_newer_version_is_refused_as_such()
     {
         var path = SampleTrace.Build().Write(_folder["a.nheap"]);

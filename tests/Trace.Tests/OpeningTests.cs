@@ -30,7 +30,8 @@ public sealed class OpeningTests : IDisposable
         var database = File.ReadAllBytes(path);
         var log = File.ReadAllBytes(path + "-wal");
         File.WriteAllBytes(_folder["alone.nheap"], database);
-        Assert.Throws<TraceException>(() => TraceReader.Open(_folder["alone.nheap"])); // the rows are in the log
+        var alone = Assert.Throws<TraceException>(() => TraceReader.Open(_folder["alone.nheap"])); // the rows are in the log
+        Assert.Contains("holds no process", alone.Message, StringComparison.Ordinal);
 
         using (var reader = TraceReader.Open(path))
         {
@@ -95,5 +96,5 @@ public sealed class OpeningTests : IDisposable
         return path;
     }
 
-    private static int CopiesLeft() => Directory.GetDirectories(Path.GetTempPath(), "nativeheap-??????").Length;
+    private static int CopiesLeft() => Directory.GetDirectories(Path.GetTempPath(), "nativeheap-copy-*").Length;
 }
