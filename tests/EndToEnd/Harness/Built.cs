@@ -1,0 +1,34 @@
+namespace NativeHeap.EndToEnd.Harness;
+
+/// <summary>Where the things are that these tests run; tools/test builds them first.</summary>
+internal static class Built
+{
+    public static string Root { get; } = FindRoot();
+
+    /// <summary>The launcher that users call.</summary>
+    public static string Launcher => Path.Combine(Root, "tools/nativeheap");
+
+    public static string Supervisor => Existing("out/native/nativeheap-launch");
+
+    public static string Command => Existing("src/Cli/bin/Release/net10.0/nativeheap.dll");
+
+    /// <summary>A program of tests/targets.</summary>
+    public static string Target(string name) => Existing("out/native/targets/" + name);
+
+    private static string Existing(string path)
+    {
+        var full = Path.Combine(Root, path);
+        Assert.True(File.Exists(full), $"{full} is not built; tools/test builds it");
+        return full;
+    }
+
+    private static string FindRoot()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "NativeHeap.sln")))
+        {
+            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("not inside the repository");
+        }
+        return folder;
+    }
+}

@@ -1,0 +1,53 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace NativeHeap.EndToEnd;
+
+/// <summary>Totals equal those of another tool that counts every call: memcheck's "total heap usage".</summary>
+public sealed partial class MemcheckTests : IDisposable
+{
+    // Addresses and hashes would change the order, and so the number, of some allocations.
+    private static readonly Surroundings s_fixed = new()
+    {
+        Wrapper = ["setarch", "-R"],
+        Environment = new Dictionary<string, string?> { ["PYTHONHASHSEED"] = "0", ["PERL_HASH_SEED"] = "0" },
+    };
+
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("/usr/bin/sqlite3", ":memory:", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<5000) SELECT sum(i), max(printf('%d',i)) FROM n ORDER BY 1;")]
+    [InlineData("/usr/bin/perl", "-e", "my %h; $h{$_ % 97} .= $_ for 1..5000; print scalar keys %h")]
+    [InlineData("/usr/bin/sort", "-R", "--random-source=/bin/true", "/etc/passwd")]
+    [InlineData("/usr/bin/python3", "-c", "import json; print(len(json.dumps([{'a': i, 'b': 'x' * i} for i in range(600)])))")]
+    public void Totals_equal_memchecks(params string[] command)
+    {
+        var (allocations, frees, bytes) = Memcheck(command);
+        using var trace = Recording.Run(_folder, command, s_fixed);
+        trace.Outcome.Expect(0);
+        var totals = trace.Report.First.Totals;
+        Assert.Equal((allocations, frees, bytes), (totals.Allocations, totals.Frees, totals.AllocatedBytes));
+    }
+
+    private (long Allocations, long Frees, long Bytes) Memcheck(string[] command)
+    {
+        var log = _folder[$"{Guid.NewGuid():N}.log"];
+        string[] valgrind =
+        [
+            "valgrind", "--tool=memcheck", "--leak-check=no", "--undef-value-errors=no", "--run-libc-freeres=no",
+            "--run-cxx-freeres=no", $"--log-file={log}", .. command,
+        ];
+        Program.Run(valgrind, s_fixed).Expect(0);
+        var match = TotalHeapUsage().Match(File.ReadAllText(log));
+        Assert.True(match.Success, File.ReadAllText(log));
+        return (Number(match, 1), Number(match, 2), Number(match, 3));
+    }
+
+    private static long Number(Match match, int group) =>
+        long.Parse(match.Groups[group].Value, NumberStyles.AllowThousands, CultureInfo.InvariantCulture);
+
+    [GeneratedRegex("total heap usage: ([0-9,]+) allocs, ([0-9,]+) frees, ([0-9,]+) bytes allocated")]
+    private static partial Regex TotalHeapUsage();
+}
