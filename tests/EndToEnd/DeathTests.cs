@@ -1,9 +1,9 @@
 namespace NativeHeap.EndToEnd;
 
 /// <summary>The collector or the target killed at any moment of the target's life.</summary>
+[Trait("repeated", "yes")]
 public sealed class DeathTests : IDisposable
 {
-    private const int Times = 20;
     private const long Operations = 2_000_000;
 
     private readonly TempFolder _folder = new();
@@ -14,7 +14,7 @@ public sealed class DeathTests : IDisposable
     public void A_target_killed_at_any_moment_leaves_a_complete_trace()
     {
         var random = Seed.Next();
-        for (var i = 0; i < Times; i++)
+        for (var i = 0; i < Seed.Times; i++)
         {
             var moment = random.NextInt64(Operations);
             var target = new SteadyTarget(_folder);
@@ -41,7 +41,7 @@ public sealed class DeathTests : IDisposable
     {
         var random = Seed.Next();
         var plain = Program.Run(new SteadyTarget(_folder, Operations).Command).Expect(5);
-        for (var i = 0; i < Times; i++)
+        for (var i = 0; i < Seed.Times; i++)
         {
             var moment = random.NextInt64(Operations);
             var target = new SteadyTarget(_folder, Operations);

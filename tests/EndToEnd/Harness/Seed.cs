@@ -7,6 +7,10 @@ namespace NativeHeap.EndToEnd.Harness;
 /// </summary>
 internal static class Seed
 {
+    /// <summary>How often to repeat what lives of repetition; tools/soak asks for more.</summary>
+    public static int Times { get; } =
+        int.Parse(Environment.GetEnvironmentVariable("NATIVEHEAP_TEST_TIMES") ?? "20", CultureInfo.InvariantCulture);
+
     public static Random Next()
     {
         var set = Environment.GetEnvironmentVariable("NATIVEHEAP_TEST_SEED");
