@@ -15,9 +15,10 @@ public sealed partial class RealProgramsTests : IDisposable
     public void Python_passes_its_own_tests()
     {
         string[] command = [Python, "-m", "test", "test_json", "test_ctypes", "test_threading", "test_subprocess"];
-        var around = new Surroundings { Folder = _folder.Path };
-        var plain = Program.Run(command, around).Expect(0);
-        using var trace = Recording.Run(_folder, command, around);
+        // Both at once: they sleep most of their time.
+        using var unprofiled = Program.Start(command, InFolder("plain"));
+        using var trace = Recording.Start(_folder, command, InFolder("profiled"));
+        var plain = unprofiled.Wait().Expect(0);
         trace.Outcome.Expect(0);
         // Clock, load and durations differ from run to run.
         Assert.Equal(PythonClock().Replace(plain.Output, "T"), PythonClock().Replace(trace.Outcome.Output, "T"));
@@ -135,6 +136,8 @@ public sealed partial class RealProgramsTests : IDisposable
     [InlineData("exec nosuchcommand")]
     [InlineData("echo out; echo err >&2; (sleep 0; exit 3); exit $?")]
     public void A_shell_ends_the_same(string script) => AssertSame(["sh", "-c", script]);
+
+    private Surroundings InFolder(string name) => new() { Folder = Directory.CreateDirectory(_folder[name]).FullName };
 
     private void AssertSame(string[] command, Surroundings? around = null)
     {
