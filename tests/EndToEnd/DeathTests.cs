@@ -30,9 +30,9 @@ public sealed class DeathTests : IDisposable
             Assert.Null(report.First.ExitCode);
             Assert.True(report.Complete, $"not complete when killed after {moment} operations");
             // One call may be done, or at work, and not be counted.
-            Assert.InRange(report.Totals.Allocations, counted.Allocations, counted.Allocations + 1);
-            Assert.InRange(report.Totals.Frees, counted.Frees, counted.Frees + 1);
-            Assert.InRange(report.Totals.AllocatedBytes, counted.AllocatedBytes, counted.AllocatedBytes + 3000);
+            Assert.InRange(report.Totals.Sums.Allocations, counted.Allocations, counted.Allocations + 1);
+            Assert.InRange(report.Totals.Sums.Frees, counted.Frees, counted.Frees + 1);
+            Assert.InRange(report.Totals.Sums.AllocatedBytes, counted.AllocatedBytes, counted.AllocatedBytes + 3000);
         }
     }
 
@@ -56,7 +56,7 @@ public sealed class DeathTests : IDisposable
             Assert.True(target.Operations == Operations);
             var report = recording.Report;
             Assert.False(report.Complete);
-            Assert.InRange(report.Totals.Allocations, 0, target.Counted.Allocations);
+            Assert.InRange(report.Totals.Sums.Allocations, 0, target.Counted.Allocations);
         }
     }
 
@@ -74,7 +74,7 @@ public sealed class DeathTests : IDisposable
         KillCollector(recording);
         Signals.Send(target.Pid, Signals.Kill);
         recording.Outcome.Expect(128 + Signals.Kill);
-        Assert.InRange(recording.Report.Totals.Allocations, before, target.Counted.Allocations + 1);
+        Assert.InRange(recording.Report.Totals.Sums.Allocations, before, target.Counted.Allocations + 1);
     }
 
     private static void KillCollector(Recording recording)

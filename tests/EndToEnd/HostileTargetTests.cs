@@ -20,7 +20,7 @@ public sealed class HostileTargetTests : IDisposable
         Assert.True(trace.Report.Complete);
         Assert.Equal(own.Sums + idle.Report.First.Totals.Sums, trace.Report.First.Totals.Sums);
         var child = Assert.Single(trace.Report.Processes.Skip(1));
-        Assert.Equal(name == "seccomp_kill" ? 100_000 : 1000, child.Totals.Allocations);
+        Assert.Equal(name == "seccomp_kill" ? 100_000 : 1000, child.Totals.Sums.Allocations);
     }
 
     [Fact]
@@ -38,7 +38,7 @@ public sealed class HostileTargetTests : IDisposable
         Assert.All(trace.Report.Processes.Skip(1), child =>
         {
             Assert.Equal(trace.Report.First.Pid, child.ParentPid);
-            Assert.Equal(new Account(10, 5, 1000, 5, 500), child.Totals.Sums);
+            Assert.Equal(new Sums(10, 5, 1000, 5, 500), child.Totals.Sums);
         });
         var inherited = trace.Query("SELECT DISTINCT origin, inherited_frees, foreign_frees FROM process WHERE id > 1");
         Assert.Equal(["fork", 1L, 0L], Assert.Single(inherited));

@@ -153,10 +153,10 @@ public sealed partial class RealProgramsTests : IDisposable
     {
         Assert.True(trace.Report.Complete);
         Assert.Equal(0, trace.Report.LostEvents);
-        Assert.All(trace.Report.Processes, process => Assert.True(process.Totals.LiveBlocks >= 0));
+        Assert.All(trace.Report.Processes, process => Assert.True(process.Totals.Sums.LiveBlocks >= 0));
         Assert.Equal(
-            trace.Report.Totals.Allocations, trace.Report.Processes.Sum(process => process.Totals.Allocations));
-        Assert.True(trace.Report.Totals.Allocations > 0);
+            trace.Report.Totals.Sums.Allocations, trace.Report.Processes.Sum(process => process.Totals.Sums.Allocations));
+        Assert.True(trace.Report.Totals.Sums.Allocations > 0);
     }
 
     [GeneratedRegex(@"\d+:\d\d:\d\d|load avg: [\d.]+|Total duration: .*|\d+(\.\d+)? (min|sec|ms)( \d+(\.\d+)? (sec|ms))?|test_python_\w+|Using random seed: \d+")]

@@ -29,7 +29,7 @@ public sealed class ServersTests : IDisposable
         Program.Run(["redis-cli", "-s", socket, "shutdown", "nosave"]);
         trace.Outcome.Expect(0);
         Assert.True(trace.Report is { Complete: true, LostEvents: 0 });
-        Assert.True(trace.Report.Totals.Allocations > 20000);
+        Assert.True(trace.Report.Totals.Sums.Allocations > 20000);
     }
 
     [Fact]
@@ -63,7 +63,7 @@ public sealed class ServersTests : IDisposable
         trace.Outcome.Expect(0);
         Assert.Equal(4, trace.Report.Processes.Count); // a master and its workers
         Assert.True(trace.Report is { Complete: true, LostEvents: 0 });
-        Assert.All(trace.Report.Processes, process => Assert.True(process.Totals.Allocations > 0));
+        Assert.All(trace.Report.Processes, process => Assert.True(process.Totals.Sums.Allocations > 0));
     }
 
     [Fact]

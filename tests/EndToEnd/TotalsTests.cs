@@ -18,7 +18,7 @@ public sealed class TotalsTests : IDisposable
     public void Totals_are_what_the_program_counts(params string[] command)
     {
         var (own, trace, idle) = Record(command);
-        Assert.Equal((own.Sums + idle.Report.Totals.Sums), trace.Report.Totals.Sums);
+        Assert.Equal(own.Sums + idle.Report.Totals.Sums, trace.Report.Totals.Sums);
         Assert.True(trace.Report is { Exact: true, Complete: true, LostEvents: 0 });
     }
 
@@ -43,7 +43,7 @@ public sealed class TotalsTests : IDisposable
     {
         var (own, trace, idle) = Record(command);
         // The runtime's own blocks are allocated before main and live on.
-        Assert.Equal(own.PeakBytes + idle.Report.Totals.LiveBytes, trace.Report.Totals.PeakBytes);
+        Assert.Equal(own.PeakBytes + idle.Report.Totals.Sums.LiveBytes, trace.Report.Totals.PeakBytes);
     }
 
     [Fact]
@@ -51,7 +51,7 @@ public sealed class TotalsTests : IDisposable
     {
         using var trace = Recording.Run(_folder, [Built.Target("entry_points"), "nothing"]);
         trace.Outcome.Expect(0);
-        Assert.Equal(new Account(0, 0, 0, 0, 0), trace.Report.Totals.Sums);
+        Assert.Equal(new Sums(0, 0, 0, 0, 0), trace.Report.Totals.Sums);
     }
 
     private (Account Own, Recording Trace, Recording Idle) Record(string[] command)
