@@ -7,7 +7,15 @@ namespace NativeHeap.Cli;
 internal static class Program
 {
     // One file a verb; each has a Create().
-    private static Verb[] Verbs() => [RunVerb.Create(), ReportVerb.Create(), SnapshotVerb.Create(), PlotVerb.Create(), DoctorVerb.Create()];
+    private static Verb[] Verbs() =>
+    [
+        RunVerb.Create(),
+        ReportVerb.Create(),
+        PlotVerb.Create(),
+        SnapshotVerb.Create(),
+        DemoVerb.Create(),
+        DoctorVerb.Create(),
+    ];
 
     private static int Main(string[] args)
     {

@@ -64,8 +64,15 @@ internal static class ReportVerb
 
         var json = arguments.GetValue(Json);
         var reference = TraceReference.Parse(arguments.GetValue(Trace)!);
-        var question = Question(arguments, reference, json);
-        using var profile = Profile.Open(reference.Path);
+        Print(reference.Path, Question(arguments, reference, json), json);
+        return ExitCodes.Success;
+    }
+
+    /// <summary>Prints the answer to a question, for verbs that end in a report.</summary>
+    /// <exception cref="ToolException">The trace cannot be read, or the question makes no sense for it.</exception>
+    public static void Print(string trace, StackQuestion question, bool json)
+    {
+        using var profile = Profile.Open(trace);
         var report = Report.Ask(profile, question);
         foreach (var note in profile.Notes)
         {
@@ -82,8 +89,6 @@ internal static class ReportVerb
             using var output = new StreamWriter(Console.OpenStandardOutput(), bufferSize: 1 << 16);
             ReportText.Write(TextCanvas.ForStandardOutput(output), report);
         }
-
-        return ExitCodes.Success;
     }
 
     private static StackQuestion Question(ParseResult arguments, TraceReference reference, bool json)

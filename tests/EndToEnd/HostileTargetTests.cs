@@ -47,19 +47,56 @@ public sealed class HostileTargetTests : IDisposable
     [Theory]
     [InlineData("ulimit -v 4000000")] // KiB
     [InlineData("ulimit -v 200000")]
-    [InlineData("ulimit -v 20000")]
+    [InlineData("ulimit -v 150000")]
     [InlineData("ulimit -n 16")]
     [InlineData("ulimit -n 4")]
     [InlineData("ulimit -f 1")]
     [InlineData("ulimit -s 256")]
-    [InlineData("ulimit -c 0; ulimit -l 0")]
-    public void Under_a_limit_the_program_does_the_same(string limit)
+    [InlineData("ulimit -u 1")]
+    [InlineData("ulimit -c 0; ulimit -l 0; ulimit -d 200000")]
+    public void Under_a_limit_of_its_own_the_program_does_the_same(string limit)
     {
-        var around = Surroundings.After(limit);
-        var plain = Program.Run([Built.Target("exchange"), "20000"], around);
-        using var trace = Recording.Run(_folder, [Built.Target("exchange"), "20000"], around);
+        string[] command = ["sh", "-c", $"{limit}; exec \"$@\"", "sh", Built.Target("exchange"), "20000"];
+        var plain = Program.Run(command);
+        using var trace = Recording.Run(_folder, command);
         AssertSameEnd(plain, trace.Outcome);
         Assert.True(LooksLikeAccount(plain.Output), plain.Output + plain.Errors);
+    }
+
+    [Theory]
+    [InlineData("ulimit -v 4000000")]
+    [InlineData("ulimit -n 64")]
+    [InlineData("ulimit -s 256")]
+    [InlineData("ulimit -Sf 1; ulimit -Sn 20; ulimit -Sd 100000; ulimit -Sv 200000; ulimit -St 1000")]
+    public void Under_a_limit_of_the_shell_the_program_does_the_same(string limit)
+    {
+        var around = Surroundings.After(limit);
+        string[] command = [Built.Target("exchange"), "20000"];
+        var plain = Program.Run(command, around);
+        using var trace = Recording.Run(_folder, command, around);
+        AssertSameEnd(plain, trace.Outcome);
+        Assert.True(LooksLikeAccount(plain.Output), plain.Output + plain.Errors);
+        Assert.True(trace.Report.Complete);
+    }
+
+    [Theory]
+    [InlineData("ulimit -v 150000")]
+    [InlineData("ulimit -n 12")]
+    [InlineData("ulimit -n 4")]
+    [InlineData("ulimit -f 1")]
+    public void Under_a_limit_that_leaves_the_collector_no_room_nothing_is_started(string limit)
+    {
+        string[] command = ["touch", _folder["started"]];
+        using var trace = Recording.Run(_folder, command, Surroundings.After(limit));
+        if (trace.Outcome.ExitCode == 0)
+        {
+            // Who may raise the limit has room.
+            Assert.True(File.Exists(_folder["started"]) && trace.Report.Complete);
+            return;
+        }
+        Assert.InRange(trace.Outcome.ExitCode, 1, 3);
+        Assert.Contains(trace.Outcome.Said, line => line.StartsWith("error: ", StringComparison.Ordinal));
+        Assert.False(File.Exists(_folder["started"]));
     }
 
     [Fact]

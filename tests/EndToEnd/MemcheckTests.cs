@@ -6,12 +6,20 @@ namespace NativeHeap.EndToEnd;
 /// <summary>Totals equal those of another tool that counts every call: memcheck's "total heap usage".</summary>
 public sealed partial class MemcheckTests : IDisposable
 {
-    // Addresses and hashes would change the order, and so the number, of some allocations.
+    // Addresses and hashes would change the order, and so the number, of some allocations. Perl allocates for every
+    // variable of its environment, so both tools' own variables are there in both runs; what LD_PRELOAD holds is longer
+    // under valgrind.
     private static readonly Surroundings s_fixed = new()
     {
-        Wrapper = ["setarch", "-R"],
-        Environment = new Dictionary<string, string?> { ["PYTHONHASHSEED"] = "0", ["PERL_HASH_SEED"] = "0" },
+        Wrapper =
+        [
+            "setarch", "-R", "env", "-i", "PYTHONHASHSEED=0", "PERL_HASH_SEED=0", "PATH=/usr/bin:/bin", "HOME=/",
+            "LD_LIBRARY_PATH=/usr/lib/debug", "GLIBCPP_FORCE_NEW=1", "GLIBCXX_FORCE_NEW=1",
+        ],
     };
+
+    // valgrind passes it on to the program; under NativeHeap the supervisor sets it anew.
+    private const string OurVariable = "NATIVEHEAP_SOCKET=/tmp/nativeheap-XXXXXX/socket";
 
     private readonly TempFolder _folder = new();
 
@@ -36,7 +44,7 @@ public sealed partial class MemcheckTests : IDisposable
         var log = _folder[$"{Guid.NewGuid():N}.log"];
         string[] valgrind =
         [
-            "valgrind", "--tool=memcheck", "--leak-check=no", "--undef-value-errors=no", "--run-libc-freeres=no",
+            "env", OurVariable, "valgrind", "--tool=memcheck", "--leak-check=no", "--undef-value-errors=no", "--run-libc-freeres=no",
             "--run-cxx-freeres=no", $"--log-file={log}", .. command,
         ];
         Program.Run(valgrind, s_fixed).Expect(0);

@@ -58,9 +58,15 @@ public sealed record GrowthSeries
         };
     }
 
-    private static string TitleOf(Profile profile, int? pid) =>
-        profile.Processes.FirstOrDefault(process => pid is null || process.Pid == pid)?.Command
-        ?? string.Join(' ', profile.Info.Command);
+    // The command as one says it: without the folders it lies in.
+    private static string TitleOf(Profile profile, int? pid)
+    {
+        var command = profile.Processes.FirstOrDefault(process => pid is null || process.Pid == pid)?.Command
+            ?? string.Join(' ', profile.Info.Command);
+        var blank = command.IndexOf(' ', StringComparison.Ordinal);
+        var end = blank < 0 ? command.Length : blank;
+        return command[(command.LastIndexOf('/', Math.Max(end - 1, 0)) + 1)..];
+    }
 
     private static string? RemarkOn(Profile profile) => profile.Info switch
     {

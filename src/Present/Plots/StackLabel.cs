@@ -11,8 +11,12 @@ namespace NativeHeap.Present.Plots;
 public static partial class StackLabel
 {
     private const int MostLetters = 44;
+    private const string Anonymous = "(anonymous namespace)::";
 
     private static readonly string[] s_runtimeModules = ["libc.so", "libc-", "ld-linux", "libstdc++.so", "libc++.so", "libgcc_s.so"];
+
+    // Inlined functions are known by their last name alone; where they are written tells whose they are.
+    private static readonly string[] s_runtimeFolders = ["/include/c++/", "/c++/v1/", "/rustc/", "/library/alloc/src/", "/library/std/src/"];
 
     private static readonly string[] s_runtimeNames = ["std::", "__gnu_cxx::", "__cxxabiv1::", "operator new", "alloc::", "core::"];
 
@@ -35,7 +39,7 @@ public static partial class StackLabel
     }
 
     /// <summary>
-    /// A demangled name without return type, parameters and template arguments:
+    /// A demangled name without return type, parameters, template arguments and anonymous namespaces:
     /// <c>std::vector&lt;int&gt; a::f&lt;int&gt;(int) const</c> gives <c>a::f</c>.
     /// </summary>
     public static string BareName(string function)
@@ -51,10 +55,9 @@ public static partial class StackLabel
                 name.Append(function, i, end - i);
                 i = end - 1;
             }
-            else if (depth == 0 && string.CompareOrdinal(function, i, "(anonymous namespace)", 0, 21) == 0)
+            else if (depth == 0 && string.CompareOrdinal(function, i, Anonymous, 0, Anonymous.Length) == 0)
             {
-                name.Append("(anonymous namespace)");
-                i += 20;
+                i += Anonymous.Length - 1;
             }
             else if (letter is '<' or '(' or '[' or '{')
             {
@@ -91,9 +94,13 @@ public static partial class StackLabel
         {
             return true;
         }
-        if (frame.Name?.Function is not { } function)
+        if (frame.Name is not { Function: { } function, File: var file })
         {
             return false;
+        }
+        if (file is not null && s_runtimeFolders.Any(folder => file.Contains(folder, StringComparison.Ordinal)))
+        {
+            return true;
         }
         var name = BareName(function);
         return s_runtimeNames.Any(start => name.StartsWith(start, StringComparison.Ordinal)) || Wrapper().IsMatch(name);

@@ -13,7 +13,7 @@ public sealed class StackLabelTests
     [InlineData("operator new(unsigned long)", "operator new")]
     [InlineData("app::Key::operator()(int) const", "app::Key::operator()")]
     [InlineData("bool app::operator<<int>(app::A<int> const&, int)", "app::operator<<int>")]
-    [InlineData("(anonymous namespace)::start(char**)", "(anonymous namespace)::start")]
+    [InlineData("(anonymous namespace)::start(char**)", "start")]
     [InlineData("app::run()::{lambda(int)#1}::operator()(int) const", "app::run::::operator()")]
     [InlineData("<alloc::vec::Vec<T> as core::clone::Clone>::clone", "::clone")]
     [InlineData("<int>", "<int>")]
@@ -47,6 +47,20 @@ public sealed class StackLabelTests
         Assert.Equal(
             "save (server)",
             StackLabel.Of(Stack(("/lib/libc.so.6", "fopen"), ("/usr/lib/libstdc++.so.6", null), ("/srv/server", "save"))));
+
+    [Fact]
+    public void Inlined_code_of_the_standard_library_is_not_the_place()
+    {
+        var module = new Binary("server", null);
+        var at = new Location(module, 0x10, FrameKind.Native);
+        var stack = new CallStack(
+            EntryPoint.Malloc,
+            [
+                new Frame(at, new ResolvedFrame("allocate", "/usr/include/c++/12/bits/new_allocator.h", 137, true)),
+                new Frame(at, new ResolvedFrame("load", "server.cpp", 12, false)),
+            ]);
+        Assert.Equal("load (server)", StackLabel.Of(stack));
+    }
 
     [Fact]
     public void A_stack_of_wrappers_alone_is_called_by_its_innermost() =>
