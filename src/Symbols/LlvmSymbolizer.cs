@@ -4,10 +4,14 @@ namespace NativeHeap.Symbols;
 
 /// <summary>
 /// Asks one llvm-symbolizer (14 or newer, JSON output) about any number of binaries, and starts it anew when it breaks
-/// down. A binary at which it breaks down twice is left to others; so is everything when it never answers at all.
+/// down. A binary at which it breaks down twice, or says nothing in the time it is given, is left to others; so is
+/// everything when it does so at several binaries and never answers at all.
 /// </summary>
 internal sealed class LlvmSymbolizer(string path, TimeSpan patience) : ILineTool
 {
+    private const int MostFailures = 2; // at one binary
+    private const int MostFailuresInVain = 6;
+
     private static readonly string[] s_arguments =
         ["--output-style=JSON", "--functions=linkage", "--no-demangle", "--inlines"];
 
@@ -19,7 +23,7 @@ internal sealed class LlvmSymbolizer(string path, TimeSpan patience) : ILineTool
 
     public string Name => "llvm-symbolizer";
 
-    public bool IsUsable => _hasAnswered || _failuresInVain < 2;
+    public bool IsUsable => _hasAnswered || _failuresInVain < MostFailuresInVain;
 
     public void Answer(IReadOnlyList<ModuleQuery> queries, CancellationToken cancellation)
     {
@@ -45,7 +49,7 @@ internal sealed class LlvmSymbolizer(string path, TimeSpan patience) : ILineTool
 
     public void Dispose() => _process?.Dispose();
 
-    private bool HasFailed(ModuleQuery query) => _failures.GetValueOrDefault(query.Symbols.LinesPath!) > 1;
+    private bool HasFailed(ModuleQuery query) => _failures.GetValueOrDefault(query.Symbols.LinesPath!) >= MostFailures;
 
     // Returns how many of the queries were answered in full.
     private int AnswerRun(List<ModuleQuery> queries, CancellationToken cancellation)
@@ -53,7 +57,7 @@ internal sealed class LlvmSymbolizer(string path, TimeSpan patience) : ILineTool
         _process ??= ToolProcess.Start(path, s_arguments, patience);
         if (_process is null)
         {
-            _failuresInVain++;
+            _failuresInVain = MostFailuresInVain; // not even started
             return 0;
         }
 
@@ -93,11 +97,13 @@ internal sealed class LlvmSymbolizer(string path, TimeSpan patience) : ILineTool
 
     private void GiveUp(ModuleQuery query)
     {
-        _process!.Dispose();
+        // Waiting a second time for a tool that is stuck would cost as much again.
+        var weight = _process!.IsStuck ? MostFailures : 1;
+        _process.Dispose();
         _process = null;
-        _failuresInVain++;
+        _failuresInVain += weight;
         var file = query.Symbols.LinesPath!;
-        _failures[file] = _failures.GetValueOrDefault(file) + 1;
+        _failures[file] = _failures.GetValueOrDefault(file) + weight;
         if (HasFailed(query))
         {
             query.Symbols.AddBrokenTool(Name);

@@ -26,6 +26,7 @@ internal sealed class ToolProcess : IDisposable
     private int _end;
     private long _waitingSince = NotWaiting;
     private Task _writing = Task.CompletedTask;
+    private volatile bool _stuck;
 
     private ToolProcess(Process process, TimeSpan patience)
     {
@@ -34,6 +35,9 @@ internal sealed class ToolProcess : IDisposable
         _patience = (long)patience.TotalMilliseconds;
         _watchdog = new Timer(_ => KillWhenStuck(), null, 250, 250);
     }
+
+    /// <summary>True when it was killed because it said nothing for too long.</summary>
+    internal bool IsStuck => _stuck;
 
     /// <summary>Starts a tool; null when it cannot be started.</summary>
     /// <param name="path">The tool.</param>
@@ -188,6 +192,7 @@ internal sealed class ToolProcess : IDisposable
         var since = Interlocked.Read(ref _waitingSince);
         if (since != NotWaiting && Environment.TickCount64 - since > _patience)
         {
+            _stuck = true;
             Kill();
         }
     }
