@@ -29,6 +29,7 @@ void raise_limits() {
     raise_limit(RLIMIT_AS, RLIM_INFINITY);
     raise_limit(RLIMIT_DATA, RLIM_INFINITY);
     raise_limit(RLIMIT_CPU, RLIM_INFINITY);
+    raise_limit(RLIMIT_FSIZE, RLIM_INFINITY);
     raise_limit(RLIMIT_NPROC, RLIM_INFINITY);
     raise_limit(RLIMIT_NOFILE, 20'000);
 }

@@ -21,6 +21,7 @@ namespace {
 
 constexpr int fault_of_ours = 1;
 constexpr int bad_usage = 2;
+constexpr int most_agreed_code = 5;  // what the collector ends with when it refuses
 constexpr size_t most_text = 64 * 1024;
 
 struct Child {
@@ -222,6 +223,14 @@ int finish(const Supervisor& supervisor) {
     }
     if (!started && supervisor.asked_to_end != 0)
         return 128 + supervisor.asked_to_end;
+    // The runtime has codes of its own for not coming up, and says why in its own words.
+    if (!started && exit_code(collector.status) > most_agreed_code) {
+        dprintf(2,
+                "nativeheap: error: the collector cannot start here (exit code %d; is a ulimit too low?); nothing was "
+                "started\n",
+                exit_code(collector.status));
+        return fault_of_ours;
+    }
     return exit_code(started ? supervisor.target.status : collector.status);
 }
 

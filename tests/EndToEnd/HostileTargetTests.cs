@@ -65,7 +65,7 @@ public sealed class HostileTargetTests : IDisposable
 
     [Theory]
     [InlineData("ulimit -v 4000000")]
-    [InlineData("ulimit -n 64")]
+    [InlineData("ulimit -n 128")]
     [InlineData("ulimit -s 256")]
     [InlineData("ulimit -Sf 1; ulimit -Sn 20; ulimit -Sd 100000; ulimit -Sv 200000; ulimit -St 1000")]
     public void Under_a_limit_of_the_shell_the_program_does_the_same(string limit)
@@ -81,6 +81,7 @@ public sealed class HostileTargetTests : IDisposable
 
     [Theory]
     [InlineData("ulimit -v 150000")]
+    [InlineData("ulimit -n 64")]
     [InlineData("ulimit -n 12")]
     [InlineData("ulimit -n 4")]
     [InlineData("ulimit -f 1")]

@@ -76,7 +76,7 @@ public sealed class LauncherTests : IDisposable
         Assert.Contains("orders served", outcome.Output, StringComparison.Ordinal);
         // 500 invoices of 16 KiB, printed for cancelled orders.
         var lines = outcome.Output.Split('\n').ToList();
-        var leak = lines.FindIndex(line => line.Contains("500 blocks", StringComparison.Ordinal));
+        var leak = lines.FindIndex(line => line.Contains(" 500 blocks by malloc", StringComparison.Ordinal));
         Assert.True(leak >= 0, outcome.Output);
         var stack = lines.Skip(leak + 1).TakeWhile(line => line.Trim().Length > 0).ToList();
         Assert.Contains(stack, line => line.Contains("print_invoice", StringComparison.Ordinal) && line.Contains("order_service.cpp:", StringComparison.Ordinal));

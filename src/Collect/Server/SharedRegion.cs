@@ -84,6 +84,9 @@ internal sealed unsafe class SharedRegion : IRegionMemory
         return !_isSealed;
     }
 
+    /// <summary>Makes it look like the region of a process whose shim is off.</summary>
+    public void MarkUnrecorded() => View.SlotAt(0)->OffReason = (uint)OffReason.NoThreadState;
+
     /// <summary>Gives the owner word up and unmaps; nobody may use <see cref="View"/> any more.</summary>
     public void Dispose()
     {

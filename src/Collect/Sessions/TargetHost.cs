@@ -127,8 +127,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
         _tracker.Watch(_root!.Pid, Libc.OpenProcess(_root.Pid), Orphaned);
     }
 
-    /// <summary>The command has a row in the trace, and the first one, even when it never said hello because it did not
-    /// allocate. On the drain's thread, or when that has ended.</summary>
+    /// <summary>The command has a row in the trace, and the first one, even when the shim never said hello. On the drain's thread, or when that has ended.</summary>
     public void AttachMissingRoot()
     {
         if (_rootId is not null || _root is null)
@@ -141,7 +140,9 @@ internal sealed class TargetHost : IServerHost, IDisposable
         var introduction = new ProcessIntroduction(
             _root.Pid, null, _root.StartNs, _root.Command, null, ProcessOrigin.Run);
         _rootId = _recording.Attach(region, introduction);
-        _recording.Note(_rootId.Value, "never called an allocation function that the shim sees");
+        // Whether it allocated is not known, so the trace must not look complete.
+        region.MarkUnrecorded();
+        _recording.Note(_rootId.Value, "was not recorded: the shim in it never said hello");
     }
 
     /// <inheritdoc/>

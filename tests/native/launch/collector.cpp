@@ -60,6 +60,8 @@ int main(int argc, char** argv) {
 
     if (behaviour == "refuse")
         return 3;
+    if (behaviour == "no-runtime")
+        return 137;  // .NET: CoreClrInitFailure
     if (behaviour == "die-early")
         raise(SIGKILL);
     if (behaviour == "wait") {

@@ -229,6 +229,14 @@ TEST(Launch, a_collector_that_dies_first_is_a_fault_of_ours) {
     EXPECT_EQ("", run.output);
 }
 
+TEST(Launch, a_collector_whose_runtime_does_not_come_up_is_a_fault_of_ours) {
+    Program run(supervised("no-runtime", shell("echo never")));
+    run.finish();
+    EXPECT_EQ(1, run.code());
+    EXPECT_EQ("", run.output);
+    EXPECT_NE(std::string::npos, run.error.find("nativeheap: error: the collector cannot start here (exit code 137"));
+}
+
 TEST(Launch, a_collector_that_is_not_there_is_a_fault_of_ours) {
     Program run({LAUNCHER, "/nonexistent/collector", "run"});
     run.finish();

@@ -256,7 +256,7 @@ TEST(Surroundings, without_room_for_the_region_the_program_runs_unrecorded) {
 }
 
 TEST(Surroundings, a_limit_of_descriptors_leaves_the_program_alone) {
-    Recording run({"/bin/sh", "-c", "ulimit -n 4; exec " + target_path("entry_points")});
+    Recording run({"/bin/sh", "-c", "exec 3>&-; ulimit -n 4; exec " + target_path("entry_points")});
     EXPECT_TRUE(run.target.succeeded()) << run.target.errors;
     EXPECT_EQ(run.target.number("wrong"), 0);
 }

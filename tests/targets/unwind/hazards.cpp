@@ -83,9 +83,8 @@ void work_under_a_timer() {
     while (ticks < 200) {
         snprintf(text, sizeof text, "%d %d", static_cast<int>(ticks), 7);
         sum += strtod(text, nullptr);
-        qsort(text, strlen(text), 1, [](const void* a, const void* b) {
-            return *static_cast<const char*>(a) - *static_cast<const char*>(b);
-        });
+        qsort(text, strlen(text), 1,
+              [](const void* a, const void* b) { return *static_cast<const char*>(a) - *static_cast<const char*>(b); });
     }
     asm volatile("" : : "r"(&sum) : "memory");
 }

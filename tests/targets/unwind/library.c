@@ -4,12 +4,12 @@
 #define FRAME 64
 #endif
 
-#define CALL(name)                                          \
-    __attribute__((noinline)) void name(void (*f)(void)) {  \
-        volatile char block[FRAME];                         \
-        block[0] = 1;                                       \
-        f();                                                \
-        block[1] = block[0];                                \
+#define CALL(name)                                         \
+    __attribute__((noinline)) void name(void (*f)(void)) { \
+        volatile char block[FRAME];                        \
+        block[0] = 1;                                      \
+        f();                                               \
+        block[1] = block[0];                               \
     }
 
 CALL(call_first)
