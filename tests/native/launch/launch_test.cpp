@@ -348,11 +348,11 @@ TEST(Launch, a_key_of_the_terminal_reaches_the_target_once) {
 TEST(Launch, nobody_but_the_target_keeps_its_pipe_open) {
     // The target closes its output and lives on: the reader must see the end at once, while it still runs.
     Program run(
-        supervised("pass", shell("exec >&-; echo closed >&2; read -r line < " + std::string("/proc/self/fd/9"))), [] {
+        supervised("pass", shell("exec >&-; echo closed >&2; read -r line < " + std::string("/proc/self/fd/60"))), [] {
             int ends[2];
             ASSERT_EQ(0, pipe(ends));
-            dup2(ends[0], 9);
-            dup2(ends[1], 10);
+            dup2(ends[0], 60);
+            dup2(ends[1], 61);
         });
     ASSERT_TRUE(run.await("closed"));
     run.finish_output();
