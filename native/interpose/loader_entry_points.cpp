@@ -1,18 +1,20 @@
 // dlsym, dlvsym and dlclose. Not dlopen: it takes the caller's RUNPATH, which would become ours.
 #include "native/interpose/real.h"
+#include "native/interpose/runtime_start.h"
 #include "native/unwind/unwinder.h"
 
 #define NH_EXPORT extern "C" __attribute__((visibility("default")))
 #define NH_HIDDEN extern "C" __attribute__((visibility("hidden")))
 
 using nh::interpose::prefer_own;
+using nh::interpose::prefer_own_runtime_start;
 using nh::interpose::real;
 
 // The next three are reached from the assembly below.
 
 NH_HIDDEN void* nh_dlsym_on_handle(void* handle, const char* name) {
     void* found = real().dlsym != nullptr ? real().dlsym(handle, name) : nullptr;
-    return found != nullptr ? prefer_own(name, found) : nullptr;
+    return found != nullptr ? prefer_own_runtime_start(name, prefer_own(name, found)) : nullptr;
 }
 
 NH_HIDDEN void* nh_dlvsym_on_handle(void* handle, const char* name, const char* version) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "native/launch/collector.h"
+#include "native/launch/port_rescue.h"
 #include "native/launch/signals.h"
 #include "native/launch/target.h"
 #include "native/wire/wire.h"
@@ -40,6 +41,7 @@ struct Supervisor {
     int signals = -1;  // signalfd
     Child collector;
     Child target;
+    PortRescue rescue;
     int asked_to_end = 0;  // the first such signal while no target ran
 };
 
@@ -102,6 +104,7 @@ void start(Supervisor& supervisor, const wire::launch_order& order) {
         return;
     }
     supervisor.target.pid = pid;
+    supervisor.rescue.remember(text, order.text_bytes);
     report(supervisor, wire::launch_kind::started, 0, 0);
     close_inherited_descriptors(supervisor);
 }
@@ -126,6 +129,8 @@ void reap(Supervisor& supervisor) {
         if (supervisor.target.ended)
             report(supervisor, wire::launch_kind::ended, supervisor.target.status, 0);
     }
+    if (supervisor.collector.ended && supervisor.target.lives())
+        supervisor.rescue.begin();
 }
 
 void pass_on(const Supervisor& supervisor, const signalfd_siginfo& info) {
@@ -177,14 +182,18 @@ bool done(const Supervisor& supervisor) {
 
 void supervise(Supervisor& supervisor) {
     while (!done(supervisor)) {
-        pollfd sources[] = {{supervisor.signals, POLLIN, 0}, {supervisor.link, POLLIN, 0}};
-        if (poll(sources, 2, -1) < 0)
+        pollfd sources[] = {
+            {supervisor.signals, POLLIN, 0}, {supervisor.link, POLLIN, 0}, {supervisor.rescue.descriptor(), POLLIN, 0}};
+        if (poll(sources, 3, -1) < 0)
             continue;
         if (sources[0].revents != 0)
             read_signals(supervisor);
         if (sources[1].revents != 0 && supervisor.link >= 0)
             read_link(supervisor);
+        if (sources[2].revents != 0)
+            supervisor.rescue.take_connection();
     }
+    supervisor.rescue.end();
 }
 
 // Descriptors 0 to 2 may be closed; ours must not take their numbers, or messages for a person would go there.

@@ -7,6 +7,7 @@
 #include "native/process/abandoned.h"
 #include "native/process/elf_lookup.h"
 #include "native/process/environment.h"
+#include "native/process/runtime_port.h"
 #include "native/process/settings.h"
 #include "native/process/thread_exit.h"
 #include "native/transport/fork_page.h"
@@ -115,6 +116,7 @@ bool join_collector(uint64_t start_ns) {
     }
     switch (transport::join({settings.socket, settings.sample_bytes, start_ns}, &region)) {
         case transport::Joined::yes:
+            remember_runtime_port(settings.socket);
             return prepare();
         case transport::Joined::wrong_version:
             say("the collector", "is of another version; this program runs unprofiled");

@@ -41,11 +41,11 @@ internal sealed class RunCommand
         var files = NativeFiles.Locate(AppContext.BaseDirectory);
         ShimSettings.Check(Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
             .Select(variable => KeyValuePair.Create((string)variable.Key, (string?)variable.Value ?? "")));
-        Preflight.Check(Command, new PreflightOptions { ShimPath = files.Shim });
+        var program = Preflight.Check(Command, new PreflightOptions { ShimPath = files.Shim });
 
         var path = Output ?? DefaultName();
         using var writer = TraceWriter.Create(path, Force);
-        using var session = Open(writer, files);
+        using var session = Open(writer, files, program.StartsDotNet);
         session.WriteFailed += error => Messages.Warn(
             $"{error.Message}; the command goes on, the trace ends at its last commit");
         try
@@ -74,9 +74,9 @@ internal sealed class RunCommand
         }
     }
 
-    private Session Open(TraceWriter writer, NativeFiles files)
+    private Session Open(TraceWriter writer, NativeFiles files, bool startsDotNet)
     {
-        var session = Open(writer, files, Options);
+        var session = Open(writer, files, Options with { ExpectsRuntime = startsDotNet });
         session.Describe("tool_version", typeof(RunCommand).Assembly.GetName().Version!.ToString(3));
         session.Describe("command", JsonSerializer.Serialize(Command, CommandJson.Default.IReadOnlyListString));
         session.Describe("host", Environment.MachineName);

@@ -80,6 +80,9 @@ public sealed unsafe class RegionView
         set => Volatile.Write(ref _region->Control, (uint)value);
     }
 
+    /// <summary>Asks the process of slot 0 to have a .NET runtime wait for the collector. Before it is handed over.</summary>
+    public void AwaitRuntime() => _region->AwaitsRuntime = 1;
+
     /// <summary>The robust mutex's 48 bytes, for whoever sets it up.</summary>
     public byte* Owner => (byte*)&_region->Owner;
 

@@ -24,7 +24,9 @@ public sealed record PreflightOptions
 /// <param name="File">The file that will be started, as found.</param>
 /// <param name="Program">The ELF program that will run: the file, or the last of its interpreters.</param>
 /// <param name="Interpreters">Interpreters of a script, outermost first; empty for a program.</param>
-public sealed record PreflightResult(string File, string Program, IReadOnlyList<string> Interpreters);
+/// <param name="StartsDotNet">Whether all it does is to start .NET.</param>
+public sealed record PreflightResult(
+    string File, string Program, IReadOnlyList<string> Interpreters, bool StartsDotNet);
 
 /// <summary>Says before anything is started whether a command can be profiled: finds its file as execvp(3) does,
 /// follows interpreters as the kernel does, and looks at the program. Reads a few files; takes milliseconds.</summary>
@@ -74,7 +76,8 @@ public static class Preflight
             status = next;
         }
 
-        return new PreflightResult(found.Path, path, interpreters);
+        var startsDotNet = DotNetHost.Is(Path.Combine(options.WorkingDirectory, path));
+        return new PreflightResult(found.Path, path, interpreters, startsDotNet);
     }
 
     /// <summary>Says why a shim cannot be preloaded; returns when it can.</summary>

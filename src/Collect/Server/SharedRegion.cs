@@ -87,6 +87,9 @@ internal sealed unsafe class SharedRegion : IRegionMemory
     /// <summary>Makes it look like the region of a process whose shim is off.</summary>
     public void MarkUnrecorded() => View.SlotAt(0)->OffReason = (uint)OffReason.NoThreadState;
 
+    /// <summary>Asks the target that gets it to have a .NET runtime wait for us. Before it is handed over.</summary>
+    public void AwaitRuntime() => View.AwaitRuntime();
+
     /// <summary>Gives the owner word up and unmaps; nobody may use <see cref="View"/> any more.</summary>
     public void Dispose()
     {

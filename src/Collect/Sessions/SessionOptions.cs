@@ -9,6 +9,9 @@ public sealed record SessionOptions
     /// <summary>Whether the recording goes on until the last of them has ended.</summary>
     public bool WaitForChildren { get; init; }
 
+    /// <summary>Whether the command starts .NET: its runtime then waits at its start until its methods are being told.</summary>
+    public bool ExpectsRuntime { get; init; }
+
     /// <summary>Nanoseconds between snapshots; null: none by time.</summary>
     public long? SnapshotIntervalNs { get; init; }
 

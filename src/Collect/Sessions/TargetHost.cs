@@ -29,6 +29,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
     private readonly ManualResetEventSlim _rootKnown = new();
     private TargetRoot? _root;
     private bool _rootSaidHello; // the poll thread's
+    private bool _awaitsRuntime; // the poll thread's, once it runs
     private Action<WaitStatus?>? _orphanEnded; // the poll thread's
     private ProcessId? _rootId; // the drain's: the command's latest image
     private int _names;
@@ -66,6 +67,9 @@ internal sealed class TargetHost : IServerHost, IDisposable
 
     /// <summary>Regions that somebody has mapped. Any thread.</summary>
     public int LiveRegions => Volatile.Read(ref _liveRegions);
+
+    /// <summary>Has the command's .NET runtime wait for us at its start. Before the command is started.</summary>
+    public void AwaitRuntime() => _awaitsRuntime = true;
 
     /// <summary>Tells who the command is. Any thread, once.</summary>
     public void Start(TargetRoot root)
@@ -166,6 +170,13 @@ internal sealed class TargetHost : IServerHost, IDisposable
         {
             return (null, WelcomeStatus.Refused); // out of descriptors or memory
         }
+        // The command is the supervisor's only child but us. One runtime: that of the program it was started as.
+        if (_awaitsRuntime && hello.ParentPid == (uint)SupervisorLink.Pid)
+        {
+            _awaitsRuntime = false;
+            region.AwaitRuntime();
+        }
+
         Adopt(region);
         return (region, WelcomeStatus.Accepted);
     }

@@ -32,6 +32,16 @@ public sealed class PreflightTests : IDisposable
         }).File);
     }
 
+    [Fact]
+    public void Programs_that_start_dotnet_are_told_from_others()
+    {
+        Assert.True(Check("dotnet").StartsDotNet);
+        var ownHost = Path.Combine(AppContext.BaseDirectory, "NativeHeap.Collect.Tests");
+        Assert.True(Check(ownHost).StartsDotNet);
+        Assert.False(Check("python3").StartsDotNet);
+        Assert.False(Check(Executable("script", "#!/bin/sh\nexec dotnet\n")).StartsDotNet);
+    }
+
     [Theory]
     [InlineData("python3")]
     [InlineData("sort")]

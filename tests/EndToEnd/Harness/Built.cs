@@ -12,6 +12,9 @@ internal static class Built
 
     public static string Command => Existing("src/Cli/bin/Release/net10.0/nativeheap.dll");
 
+    /// <summary>The stand-in for the collector of the supervisor's own tests.</summary>
+    public static string StandInCollector => Existing("out/native/tests/native/launch/launch_collector");
+
     /// <summary>A program of tests/targets.</summary>
     public static string Target(string name) => Existing("out/native/targets/" + name);
 

@@ -2,6 +2,7 @@
 //   pass        starts the command with the settings, waits for its end, exits 0
 //   refuse      exits 3 and starts nothing
 //   die         starts the command and kills itself
+//   leave       starts the command and exits 1 at once
 //   die-early   kills itself and starts nothing
 //   wait        starts nothing, says "waiting" and never ends
 //   linger      as pass, then waits to be asked to hurry and says so
@@ -82,6 +83,8 @@ int main(int argc, char** argv) {
         return 3;
     if (behaviour == "die")
         raise(SIGKILL);
+    if (behaviour == "leave")
+        return 1;
     next_report();
     if (behaviour == "stuck") {
         dprintf(2, "stuck\n");
