@@ -1,0 +1,131 @@
+using Microsoft.Diagnostics.Tracing;
+using Microsoft.Diagnostics.Tracing.Parsers.Clr;
+
+namespace NativeHeap.Managed;
+
+/// <summary>Fills a <see cref="CodeMap"/> from the events of one stream. On the thread that processes the stream.</summary>
+internal sealed class ClrEvents
+{
+    private const int LongestText = 1 << 16;
+
+    private readonly CodeMap _map;
+
+    // A method's IL map follows its load on the same thread.
+    private readonly Dictionary<(int Thread, long Method, long ReJit), MethodCode> _waiting = [];
+
+    /// <param name="map">To fill.</param>
+    internal ClrEvents(CodeMap map) => _map = map;
+
+    /// <summary>Most methods whose IL map is waited for at one time.</summary>
+    private static int MostWaiting => 1 << 14;
+
+    internal void Subscribe(TraceEventDispatcher source)
+    {
+        var live = source.Clr;
+        live.MethodLoadVerbose += data => Load(data, TimeOf(data));
+        live.MethodUnloadVerbose += data =>
+            _map.Unload((ulong)data.MethodStartAddress, (ulong)data.MethodID, TimeOf(data));
+        live.MethodILToNativeMap += TakeMap;
+        live.MethodR2RGetEntryPoint += TakeEntryPoint;
+        live.LoaderModuleLoad += TakeModule;
+        var rundown = new ClrRundownTraceEventParser(source);
+        rundown.MethodDCStartVerbose += data => Load(data, 0);
+        rundown.MethodDCStopVerbose += data => Load(data, 0);
+        rundown.MethodILToNativeMapDCStart += TakeMap;
+        rundown.MethodILToNativeMapDCStop += TakeMap;
+        rundown.LoaderModuleDCStart += TakeModule;
+        rundown.LoaderModuleDCStop += TakeModule;
+    }
+
+    // The runtime's own clock: CLOCK_MONOTONIC. The stream's relative time would need the moment of its start.
+#pragma warning disable CS0618 // "discouraged"
+    private static ulong TimeOf(TraceEvent data) => (ulong)Math.Max(0, data.TimeStampQPC);
+#pragma warning restore CS0618
+
+    private static CodeTier TierOf(MethodLoadUnloadVerboseTraceData data) => data.OptimizationTier switch
+    {
+        OptimizationTier.ReadyToRun or OptimizationTier.PreJIT => CodeTier.ReadyToRun,
+        _ when data.IsDynamic => CodeTier.Dynamic,
+        OptimizationTier.MinOptJitted => CodeTier.MinOpts,
+        OptimizationTier.Optimized => CodeTier.Optimized,
+        OptimizationTier.QuickJitted => CodeTier.Tier0,
+        OptimizationTier.OptimizedTier1 => CodeTier.Tier1,
+        OptimizationTier.OptimizedTier1OSR => CodeTier.Osr,
+        OptimizationTier.QuickJittedInstrumented => CodeTier.Tier0Instrumented,
+        OptimizationTier.OptimizedTier1Instrumented => CodeTier.Tier1Instrumented,
+        _ => CodeTier.Unknown,
+    };
+
+    private void Load(MethodLoadUnloadVerboseTraceData data, ulong loadNs)
+    {
+        var code = new MethodCode
+        {
+            Start = (ulong)data.MethodStartAddress,
+            Size = (uint)Math.Max(0, data.MethodSize),
+            LoadNs = loadNs,
+            MethodId = (ulong)data.MethodID,
+            ModuleId = (ulong)data.ModuleID,
+            Token = data.IsDynamic ? 0 : data.MethodToken,
+            Namespace = Text(data.MethodNamespace),
+            Name = Text(data.MethodName),
+            Signature = Text(data.MethodSignature),
+            Tier = TierOf(data),
+        };
+        if (_waiting.Count >= MostWaiting)
+        {
+            _waiting.Clear();
+        }
+
+        _waiting[(data.ThreadID, data.MethodID, data.ReJITID)] = _map.Add(code);
+    }
+
+    private void TakeEntryPoint(R2RGetEntryPointTraceData data)
+    {
+        // 0: there is no code for this method, it will be compiled.
+        if (data.EntryPoint != 0)
+        {
+            _map.Add(new MethodCode
+            {
+                Start = (ulong)data.EntryPoint,
+                LoadNs = TimeOf(data),
+                MethodId = (ulong)data.MethodID,
+                Namespace = Text(data.MethodNamespace),
+                Name = Text(data.MethodName),
+                Signature = Text(data.MethodSignature),
+                Tier = CodeTier.ReadyToRun,
+            });
+        }
+    }
+
+    private void TakeMap(MethodILToNativeMapTraceData data)
+    {
+        if (!_waiting.Remove((data.ThreadID, data.MethodID, data.ReJITID), out var code))
+        {
+            return;
+        }
+
+        const int head = 19; // bytes before the entries' IL offsets; their native offsets follow
+        var count = data.CountOfMapEntries;
+        if (count <= 0 || head + (count * 8L) > data.EventDataLength)
+        {
+            return;
+        }
+
+        var entries = new List<(int Native, int Il)>(count);
+        for (var i = 0; i < count; i++)
+        {
+            entries.Add((data.NativeOffset(i), data.ILOffset(i)));
+        }
+
+        _map.SetIlMap(code, IlMap.Pack(entries));
+    }
+
+    private void TakeModule(ModuleLoadUnloadTraceData data)
+    {
+        var path = Text(data.ModuleILPath);
+        var pdb = data.ManagedPdbSignature;
+        _map.AddAssembly((ulong)data.ModuleID, new LoadedAssembly(path, pdb == Guid.Empty ? null : pdb));
+    }
+
+    private string Text(string text) => _map.Intern(text.Length > LongestText ? text[..LongestText] : text);
+}

@@ -1,0 +1,127 @@
+using System.Diagnostics.Tracing;
+using System.Net.Sockets;
+using Microsoft.Diagnostics.NETCore.Client;
+using Microsoft.Diagnostics.Tracing;
+using Microsoft.Diagnostics.Tracing.Parsers;
+
+namespace NativeHeap.Managed;
+
+/// <summary>One EventPipe session of a runtime.</summary>
+internal sealed class EventStream : IDisposable
+{
+    // The most that the runtime keeps for us until we read it; it takes no more than it needs.
+    private const int BufferMegabytes = 64;
+
+    private const long MethodDiagnostic = 0x2000000000; // CompilationDiagnostic: MethodR2RGetEntryPoint
+
+    private const long Code = (long)(ClrTraceEventParser.Keywords.Jit
+        | ClrTraceEventParser.Keywords.NGen
+        | ClrTraceEventParser.Keywords.Loader
+        | ClrTraceEventParser.Keywords.JittedMethodILToNativeMap);
+
+    private readonly DiagnosticsClient _client;
+    private readonly EventPipeSession _session;
+    private int _isDisposed;
+
+    private EventStream(DiagnosticsClient client, EventPipeSession session)
+    {
+        _client = client;
+        _session = session;
+    }
+
+    /// <summary>What is compiled from now on.</summary>
+    internal static EventPipeSessionConfiguration Live { get; } = new(
+        [new EventPipeProvider("Microsoft-Windows-DotNETRuntime", EventLevel.Verbose, Code | MethodDiagnostic)],
+        BufferMegabytes,
+        requestRundown: false,
+        requestStackwalk: false);
+
+    /// <summary>What had been compiled when it is stopped.</summary>
+    internal static EventPipeSessionConfiguration Rundown { get; } = new(
+        [new EventPipeProvider("Microsoft-Windows-DotNETRuntime", EventLevel.Critical, 0)],
+        BufferMegabytes,
+        rundownKeyword: Code | (long)ClrTraceEventParser.Keywords.StartEnumeration,
+        requestStackwalk: false);
+
+    /// <exception cref="DiagnosticsClientException">The runtime does not want to, or is gone.</exception>
+    internal static EventStream Start(DiagnosticsClient client, EventPipeSessionConfiguration configuration) =>
+        new(client, client.StartEventPipeSession(configuration));
+
+    /// <summary>Asks the runtime to end the stream, on another thread: it answers when everything has been read.</summary>
+    internal void StopSoon() => new Thread(Stop) { IsBackground = true, Name = "managed stop" }.Start();
+
+    /// <summary>Reads until the stream ends or breaks off.</summary>
+    internal void Read(CodeMap code, Action<int> process, Action<string> note) =>
+        Read(_session.EventStream, code, process, note);
+
+    /// <summary>Reads a stream until it ends or breaks off.</summary>
+    /// <param name="events">In nettrace format.</param>
+    /// <param name="code">Takes what it tells.</param>
+    /// <param name="process">Called with the pid that the stream says it is of.</param>
+    /// <param name="note">Called with what went wrong.</param>
+    internal static void Read(Stream events, CodeMap code, Action<int> process, Action<string> note)
+    {
+        var lost = 0;
+        try
+        {
+            using var source = new EventPipeEventSource(events);
+            var pid = 0;
+            new ClrEvents(code).Subscribe(source);
+            source.AllEvents += data =>
+            {
+                if (pid != data.ProcessID)
+                {
+                    pid = data.ProcessID;
+                    process(pid);
+                }
+            };
+            try
+            {
+                source.Process();
+            }
+            finally
+            {
+                lost = source.EventsLost;
+            }
+        }
+        catch (Exception error)
+        {
+            // The bytes are another process's: whatever the parser makes of them ends this stream and nothing else.
+            note($"the events of its runtime broke off ({OneLine(error)}): methods compiled last may be missing");
+        }
+
+        if (lost > 0)
+        {
+            note($"its runtime lost {lost} events: methods may be missing");
+        }
+    }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
+        {
+            _session.Dispose();
+        }
+    }
+
+    internal static bool IsExpected(Exception error) => error
+        is ServerNotAvailableException or DiagnosticsClientException or IOException or SocketException
+        or TimeoutException or ObjectDisposedException or UnauthorizedAccessException or InvalidOperationException
+        or NotSupportedException or FormatException
+        || (error is AggregateException { InnerException: { } inner } && IsExpected(inner));
+
+    internal static string OneLine(Exception error) =>
+        string.Concat(error.Message.Take(200).Select(c => char.IsControl(c) ? ' ' : c));
+
+    private void Stop()
+    {
+        try
+        {
+            _session.Stop();
+        }
+        catch (Exception error) when (IsExpected(error))
+        {
+            // it has ended
+        }
+    }
+}

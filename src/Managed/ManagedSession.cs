@@ -1,0 +1,235 @@
+using Microsoft.Diagnostics.NETCore.Client;
+
+namespace NativeHeap.Managed;
+
+/// <summary>
+/// Listens to one .NET process by its diagnostic port and keeps its <see cref="CodeMap"/>. Works on a thread of its own;
+/// nobody waits for it but in <see cref="Finish"/>. Whatever goes wrong ends it with a note, and what was learned stays.
+/// </summary>
+public sealed class ManagedSession : IDisposable
+{
+    private static readonly TimeSpan RundownPatience = TimeSpan.FromSeconds(10);
+
+    private readonly CancellationTokenSource _ending = new();
+    private readonly ManualResetEventSlim _over = new();
+    private readonly Lock _gate = new();
+    private readonly List<string> _notes = [];
+    private readonly List<IDisposable> _open = []; // closed by Dispose, which ends whoever reads
+    private volatile bool _isConnected;
+    private volatile int _pid;
+
+    private ManagedSession()
+    {
+    }
+
+    /// <summary>The process, as it said itself, or as we were told; 0 as long as nobody did.</summary>
+    public int Pid => _pid;
+
+    /// <summary>What its code was.</summary>
+    public CodeMap Code { get; } = new();
+
+    /// <summary>A runtime was reached. Any thread.</summary>
+    public bool IsConnected => _isConnected;
+
+    /// <summary>Nothing more will be learned. Any thread.</summary>
+    public bool IsOver => _over.IsSet;
+
+    /// <summary>Why methods may be missing, a line each. Any thread.</summary>
+    public IReadOnlyList<string> Notes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _notes];
+            }
+        }
+    }
+
+    /// <summary>
+    /// Waits for a runtime that is started with <c>DOTNET_DiagnosticPorts=PATH,suspend</c>, begins to listen before it
+    /// runs any method, and lets it run.
+    /// </summary>
+    /// <param name="socketPath">A path that does not exist yet; when this returns, a socket listens there, so that the
+    /// target may be started. Who made the folder removes it.</param>
+    /// <param name="beforeResume">Called on the session's thread when everything is recorded and the runtime still waits;
+    /// null: nothing is to be done. Whatever it throws is noted, and the runtime runs.</param>
+    /// <returns>A session that listens.</returns>
+    /// <exception cref="IOException">No socket can be made there.</exception>
+    public static ManagedSession Listen(string socketPath, Action? beforeResume = null)
+    {
+        ArgumentNullException.ThrowIfNull(socketPath);
+        var port = new ReversePort(socketPath);
+        var session = new ManagedSession();
+        session._open.Add(port);
+        session.Start(() => session.Serve(port, beforeResume));
+        return session;
+    }
+
+    /// <summary>Listens to a runtime that runs: first to what it compiles from now on, then to what it had compiled.
+    /// Returns at once; never stops the process.</summary>
+    /// <param name="pid">The process, in our pid namespace.</param>
+    public static ManagedSession Attach(int pid)
+    {
+        var session = new ManagedSession { _pid = pid };
+        session.Start(() => session.Join(pid));
+        return session;
+    }
+
+    /// <summary>Waits until everything that an ended process told is taken in.</summary>
+    /// <param name="patience">At most so long.</param>
+    public void Finish(TimeSpan patience)
+    {
+        if (!_isConnected)
+        {
+            _ending.Cancel(); // nobody came, nobody is waited for
+        }
+
+        if (!_over.Wait(patience))
+        {
+            Note("its runtime did not end its events in time: methods may be missing");
+            Close();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (!_over.IsSet)
+        {
+            _ending.Cancel();
+            Close();
+        }
+    }
+
+    private void Note(string text)
+    {
+        const int most = 20;
+        lock (_gate)
+        {
+            if (_notes.Count < most && !_notes.Contains(text))
+            {
+                _notes.Add(text);
+            }
+        }
+    }
+
+    private void Start(Action work) =>
+        new Thread(() => Run(work)) { IsBackground = true, Name = "managed" }.Start();
+
+    private void Run(Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (OperationCanceledException)
+        {
+            // nobody came
+        }
+        catch (Exception error) when (EventStream.IsExpected(error))
+        {
+            NoteRefused(error);
+        }
+        finally
+        {
+            Close();
+            _over.Set();
+        }
+    }
+
+    private void Serve(ReversePort port, Action? beforeResume)
+    {
+        var client = port.Accept(_ending.Token);
+        EventStream? stream = null;
+        try
+        {
+            stream = EventStream.Start(client, EventStream.Live);
+            _isConnected = true;
+            Hold(stream);
+        }
+        catch (Exception error) when (EventStream.IsExpected(error))
+        {
+            NoteRefused(error);
+        }
+
+        Prepare(beforeResume);
+        ReversePort.Resume(client);
+        stream?.Read(Code, pid => _pid = pid, Note);
+    }
+
+    private void Prepare(Action? beforeResume)
+    {
+        try
+        {
+            beforeResume?.Invoke();
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            Note($"could not be prepared before it ran ({EventStream.OneLine(error)})");
+        }
+    }
+
+    private void Join(int pid)
+    {
+        if (DefaultPort.Connect(pid, _ending.Token) is not { } client)
+        {
+            Note("its runtime has no diagnostic port (DOTNET_EnableDiagnostics=0, or it ended too early)");
+            return;
+        }
+
+        var stream = EventStream.Start(client, EventStream.Live);
+        _isConnected = true;
+        Hold(stream);
+        var before = new Thread(() => ReadRundown(client)) { IsBackground = true, Name = "managed rundown" };
+        before.Start();
+        stream.Read(Code, _ => { }, Note);
+        before.Join(RundownPatience);
+    }
+
+    private void ReadRundown(DiagnosticsClient client)
+    {
+        try
+        {
+            var stream = EventStream.Start(client, EventStream.Rundown);
+            Hold(stream);
+            stream.StopSoon();
+            stream.Read(Code, _ => { }, Note);
+        }
+        catch (Exception error) when (EventStream.IsExpected(error))
+        {
+            Note($"its runtime did not tell what it had compiled before ({EventStream.OneLine(error)})");
+        }
+    }
+
+    private void NoteRefused(Exception error) =>
+        Note($"its runtime could not be asked for names ({EventStream.OneLine(error)})");
+
+    private void Hold(EventStream opened)
+    {
+        lock (_gate)
+        {
+            _open.Add(opened);
+        }
+
+        if (_ending.IsCancellationRequested)
+        {
+            opened.Dispose();
+        }
+    }
+
+    private void Close()
+    {
+        IDisposable[] opened;
+        lock (_gate)
+        {
+            opened = [.. _open];
+            _open.Clear();
+        }
+
+        foreach (var item in opened)
+        {
+            item.Dispose();
+        }
+    }
+}
