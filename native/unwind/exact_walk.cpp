@@ -1,6 +1,7 @@
 #include "native/unwind/exact_walk.h"
 
 #include "native/unwind/call_frames.h"
+#include "native/unwind/managed_code.h"
 #include "native/unwind/modules.h"
 #include "native/unwind/signal_frame.h"
 #include "native/unwind/uncovered.h"
@@ -123,17 +124,19 @@ Step step_uncovered_exactly(RegisterFile* registers, StackWindow& window) {
 Step exact_step(RegisterFile* registers, StackWindow& window) {
     const uintptr_t pc = registers->value[rip];
     ElfImage image;
+    FrameDescription description = {};
+    FrameRules rules;
     if (find_module(pc - 1, &image) == ModuleKnown::none) {
-        return step_uncovered_exactly(registers, window);
+        return find_managed_rules(pc - 1, &rules) == ManagedKind::none
+                   ? step_uncovered_exactly(registers, window)
+                   : step_by_rules(description, rules, registers, window);
     }
     if (is_signal_return(image, pc)) {
         return leave_signal_frame(registers, window) ? Step::moved : Step::lost;
     }
-    FrameDescription description;
     if (!find_description(image, pc - 1, &description)) {
         return is_root(image, pc) ? Step::root : step_uncovered_exactly(registers, window);
     }
-    FrameRules rules;
     if (!run_description(description, pc - 1, &rules)) {
         return Step::lost;
     }

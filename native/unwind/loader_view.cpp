@@ -53,7 +53,38 @@ bool symbols_of(const link_map* map, Symbols* symbols) {
     return symbols->table != nullptr && symbols->names != nullptr && symbols->hash != nullptr;
 }
 
-// A defined function by its name, through the GNU hash table; dlsym may allocate, and is ours to serve.
+// The main program's DT_DEBUG points to the loader's list.
+const r_debug* find_loader() {
+    auto headers = reinterpret_cast<const Elf64_Phdr*>(getauxval(AT_PHDR));
+    const uint64_t count = getauxval(AT_PHNUM);
+    uintptr_t bias = 0;
+    const Elf64_Phdr* dynamic = nullptr;
+    for (uint64_t i = 0; headers != nullptr && i < count; ++i) {
+        if (headers[i].p_type == PT_PHDR) {
+            bias = reinterpret_cast<uintptr_t>(headers) - headers[i].p_vaddr;
+        } else if (headers[i].p_type == PT_DYNAMIC) {
+            dynamic = &headers[i];
+        }
+    }
+    if (dynamic == nullptr) {
+        return nullptr;
+    }
+    for (auto entry = reinterpret_cast<const Elf64_Dyn*>(bias + dynamic->p_vaddr); entry->d_tag != DT_NULL; ++entry) {
+        if (entry->d_tag == DT_DEBUG) {
+            return reinterpret_cast<const r_debug*>(entry->d_un.d_ptr);
+        }
+    }
+    return nullptr;
+}
+
+bool is_libc(const char* path) {
+    const char* name = path == nullptr ? nullptr : strrchr(path, '/');
+    return name != nullptr && strcmp(name, "/libc.so.6") == 0;
+}
+
+}  // namespace
+
+// Through the GNU hash table; dlsym may allocate, and is ours to serve.
 uintptr_t find_symbol(const link_map* map, const char* name) {
     Symbols symbols;
     if (!symbols_of(map, &symbols)) {
@@ -88,37 +119,6 @@ uintptr_t find_symbol(const link_map* map, const char* name) {
     }
     return 0;
 }
-
-// The main program's DT_DEBUG points to the loader's list.
-const r_debug* find_loader() {
-    auto headers = reinterpret_cast<const Elf64_Phdr*>(getauxval(AT_PHDR));
-    const uint64_t count = getauxval(AT_PHNUM);
-    uintptr_t bias = 0;
-    const Elf64_Phdr* dynamic = nullptr;
-    for (uint64_t i = 0; headers != nullptr && i < count; ++i) {
-        if (headers[i].p_type == PT_PHDR) {
-            bias = reinterpret_cast<uintptr_t>(headers) - headers[i].p_vaddr;
-        } else if (headers[i].p_type == PT_DYNAMIC) {
-            dynamic = &headers[i];
-        }
-    }
-    if (dynamic == nullptr) {
-        return nullptr;
-    }
-    for (auto entry = reinterpret_cast<const Elf64_Dyn*>(bias + dynamic->p_vaddr); entry->d_tag != DT_NULL; ++entry) {
-        if (entry->d_tag == DT_DEBUG) {
-            return reinterpret_cast<const r_debug*>(entry->d_un.d_ptr);
-        }
-    }
-    return nullptr;
-}
-
-bool is_libc(const char* path) {
-    const char* name = path == nullptr ? nullptr : strrchr(path, '/');
-    return name != nullptr && strcmp(name, "/libc.so.6") == 0;
-}
-
-}  // namespace
 
 bool open_loader_view() {
     loader = find_loader();

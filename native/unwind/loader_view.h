@@ -23,6 +23,9 @@ bool find_object(uintptr_t address, LoadedObject* object);
 // Its map alone, which is not looked into; null when nothing is mapped there.
 const link_map* find_map(uintptr_t address);
 
+// A symbol that the loaded object defines, by the loader's own tables; 0 when it does not.
+uintptr_t find_symbol(const link_map* map, const char* name);
+
 // Whether the loader's lock-free look-up was found.
 bool has_lock_free_look_up();
 

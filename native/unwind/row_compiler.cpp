@@ -3,6 +3,7 @@
 #include "native/unwind/byte_reader.h"
 #include "native/unwind/call_frames.h"
 #include "native/unwind/expression.h"
+#include "native/unwind/managed_code.h"
 #include "native/unwind/modules.h"
 #include "native/unwind/rows.h"
 #include "native/unwind/uncovered.h"
@@ -67,7 +68,10 @@ Row compile_row(uintptr_t pc, bool* keep) {
     const ModuleKnown known = find_module(instruction, &image);
     *keep = known == ModuleKnown::remembered;
     if (known == ModuleKnown::none) {
-        return Row(RowKind::uncovered);
+        FrameRules rules;
+        const ManagedKind managed = find_managed_rules(instruction, &rules);
+        *keep = managed == ManagedKind::permanent;
+        return managed == ManagedKind::none ? Row(RowKind::uncovered) : compact(rules, instruction, 0);
     }
     if (is_signal_return(image, pc)) {
         return Row(RowKind::signal);

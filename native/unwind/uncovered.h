@@ -8,9 +8,9 @@
 
 namespace nh::unwind {
 
-// One step through code without call-frame information: hand-written assembly and just-in-time compiled code. This is
-// the one place where managed code will be recognised (.pdata of precompiled images, decoding of epilogues); for now
-// it trusts RBP as the psABI's frame pointer if the words it leads to can be a frame. False when they cannot.
+// One step through code without call-frame information that no .NET runtime answers for (managed_code.h): hand-written
+// assembly and other just-in-time compilers' code. Trusts RBP as the psABI's frame pointer if the words it leads to can
+// be a frame. False when they cannot.
 bool step_uncovered(Registers* frame, StackWindow& window);
 
 // Whether a return to pc is the kernel's way back from a signal handler: `mov $15, %rax; syscall` (rt_sigreturn).

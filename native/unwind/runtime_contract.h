@@ -1,0 +1,51 @@
+// CoreCLR's data contract: where the runtime keeps what is needed to unwind its code, by its own description.
+// dotnet/runtime, docs/design/datacontracts: contract-descriptor.md, data_descriptor.md, ExecutionManager.md,
+// Thread.md.
+#pragma once
+#include <stdint.h>
+
+namespace nh::unwind {
+
+// Offsets within the runtime's structures, and addresses of its globals. Names are the contract's.
+struct RuntimeContract {
+    uintptr_t code_range_map;  // ExecutionManagerCodeRangeMapAddress
+    uint32_t top_level_data;
+    struct {
+        uint32_t begin, end_open, range_section, next;
+    } fragment;
+    struct {
+        uint32_t begin, end_open, flags, heap_list, r2r_module;
+    } section;
+    struct {
+        uint32_t map_base, header_map;
+    } code_heap;
+    struct {
+        uint32_t method_desc, gc_info, unwind_info_count, unwind_infos;
+    } code_header;
+    struct {
+        uint32_t ready_to_run_info;
+    } module;
+    struct {
+        uint32_t composite_info, function_count, functions;
+    } ready_to_run;
+    uintptr_t last_stub_kind;  // StubCodeBlockLast
+
+    // Contract Thread; thread_store 0: not known, and hijacked return addresses cannot be followed.
+    uintptr_t thread_store;  // where the pointer to it is
+    uint32_t first_thread_link, thread_link;
+};
+
+// Reads the descriptor at that address (what the symbol DotNetRuntimeContractDescriptor names). False when it is none,
+// or describes versions of the contracts that are not known here.
+bool read_runtime_contract(uintptr_t descriptor, RuntimeContract* contract);
+
+// A module with that symbol was met. The first one that can be read serves; the others change nothing.
+void learn_runtime(uintptr_t descriptor, uintptr_t module_start, uintptr_t module_end);
+
+// Null as long as no runtime is known.
+const RuntimeContract* known_runtime();
+
+// Whether the address lies in the module of the known runtime.
+bool in_runtime_module(uintptr_t address);
+
+}  // namespace nh::unwind
