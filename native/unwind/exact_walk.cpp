@@ -1,6 +1,7 @@
 #include "native/unwind/exact_walk.h"
 
 #include "native/unwind/call_frames.h"
+#include "native/unwind/hijack.h"
 #include "native/unwind/managed_code.h"
 #include "native/unwind/modules.h"
 #include "native/unwind/signal_frame.h"
@@ -119,6 +120,16 @@ Step step_uncovered_exactly(RegisterFile* registers, StackWindow& window) {
     return Step::moved;
 }
 
+// Puts the true return address in place of one that a .NET runtime planted.
+void undo_hijack(RegisterFile* registers) {
+    const uintptr_t pc = registers->value[rip];
+    ElfImage image;
+    if (in_runtime_module(pc) && find_module(pc, &image) != ModuleKnown::none && is_planted(image, pc)) {
+        const uintptr_t true_pc = hijacked_return_address(registers->value[rsp] - sizeof(uintptr_t));
+        registers->value[rip] = true_pc != 0 ? true_pc : pc;
+    }
+}
+
 }  // namespace
 
 Step exact_step(RegisterFile* registers, StackWindow& window) {
@@ -156,6 +167,7 @@ uint32_t exact_walk(const Registers& at, StackWindow& window, uintptr_t* pcs, ui
     }
     uint32_t count = 0;
     for (;;) {
+        undo_hijack(&registers);
         const uintptr_t pc = registers.value[rip];
         if (!is_code_address(pc)) {
             *end = pc == 0 ? StackEnd::root : StackEnd::lost;

@@ -76,6 +76,9 @@ Row compile_row(uintptr_t pc, bool* keep) {
     if (is_signal_return(image, pc)) {
         return Row(RowKind::signal);
     }
+    if (in_runtime_module(pc) && is_planted(image, pc)) {
+        return Row(RowKind::hijacked);
+    }
     FrameDescription description;
     if (!find_description(image, instruction, &description)) {
         return is_root(image, pc) ? Row(RowKind::outermost) : Row(RowKind::uncovered);

@@ -13,6 +13,7 @@ enum class RowKind : uint8_t {
     outermost,     // the return address is undefined: nobody called this
     exact,         // needs other registers or an expression: exact_walk
     broken,        // the information cannot be understood
+    hijacked,      // a .NET runtime planted this return address (hijack.h)
 };
 
 // One 64-bit word, so that it can be stored and loaded whole: kind in bits 0-3, cfa_offset in 4-31, fp_offset in 32-63.

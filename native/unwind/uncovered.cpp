@@ -27,14 +27,26 @@ bool is_signal_return(const ElfImage& image, uintptr_t pc) {
     return end != 0 && end - pc >= sizeof(code) && memcmp(reinterpret_cast<const void*>(pc), code, sizeof(code)) == 0;
 }
 
-bool is_root(const ElfImage& image, uintptr_t pc) {
-    if (image.entry != 0 && pc > image.entry && pc - image.entry <= most_entry_code) {
-        return true;
-    }
-    constexpr uintptr_t call_bytes = 5;  // call rel32
+bool is_planted(const ElfImage& image, uintptr_t pc) {
+    constexpr uintptr_t most_call_bytes = 7;
     FrameDescription description;
-    return find_description(image, pc, &description) && description.start == pc &&
-           image.segment_end(pc - call_bytes) > pc && *reinterpret_cast<const uint8_t*>(pc - call_bytes) != 0xE8;
+    if (!find_description(image, pc, &description) || description.start != pc ||
+        image.segment_end(pc - most_call_bytes) <= pc) {
+        return false;
+    }
+    auto before = reinterpret_cast<const uint8_t*>(pc);
+    if (before[-5] == 0xE8) {
+        return false;
+    }
+    // FF /2: register (2 bytes, 3 with a prefix), [register + 8 bits] (3, 4), [rip + 32 bits] and the like (6, 7).
+    const bool by_register = before[-2] == 0xFF && (before[-1] & 0xF8) == 0xD0;
+    const bool by_near_word = before[-3] == 0xFF && (before[-2] & 0xF8) == 0x50;
+    const bool by_far_word = before[-6] == 0xFF && (before[-5] & 0x38) == 0x10;
+    return !by_register && !by_near_word && !by_far_word;
+}
+
+bool is_root(const ElfImage& image, uintptr_t pc) {
+    return (image.entry != 0 && pc > image.entry && pc - image.entry <= most_entry_code) || is_planted(image, pc);
 }
 
 }  // namespace nh::unwind

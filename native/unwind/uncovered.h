@@ -16,10 +16,13 @@ bool step_uncovered(Registers* frame, StackWindow& window);
 // Whether a return to pc is the kernel's way back from a signal handler: `mov $15, %rax; syscall` (rt_sigreturn).
 bool is_signal_return(const ElfImage& image, uintptr_t pc);
 
+// Whether a return to pc enters a described function at its first byte and no call stands before it: a return address
+// planted by hand.
+bool is_planted(const ElfImage& image, uintptr_t pc);
+
 // Whether nobody called the code that a return to pc would enter, although no description covers pc - 1:
 // - it is what the kernel or the loader jumps to, _start of the program or of the dynamic loader;
-// - pc is the first byte of a described function and no call stands before it: a return address planted by hand, as
-//   makecontext plants glibc's __start_context.
+// - pc is planted, as makecontext plants glibc's __start_context.
 bool is_root(const ElfImage& image, uintptr_t pc);
 
 }  // namespace nh::unwind

@@ -1,6 +1,7 @@
 #include "native/unwind/unwinder.h"
 
 #include "native/unwind/exact_walk.h"
+#include "native/unwind/hijack.h"
 #include "native/unwind/loader_view.h"
 #include "native/unwind/modules.h"
 #include "native/unwind/rows.h"
@@ -97,6 +98,16 @@ uint32_t walk(const Registers& at, StackBounds& bounds, uintptr_t* pcs, uint32_t
         if (kind == RowKind::exact) {
             const uint32_t exact_count = exact_walk(at, window, pcs, capacity, end);
             return exact_count != 0 ? exact_count : count;  // 0: `at` was not found on this stack, and *end is lost
+        }
+        if (kind == RowKind::hijacked) {
+            const uintptr_t true_pc = hijacked_return_address(frame.sp - sizeof(uintptr_t));
+            if (true_pc == 0) {
+                *end = StackEnd::lost;
+                return count;
+            }
+            frame.pc = true_pc;
+            --count;
+            continue;
         }
         const Step step = step_rarely(row, &frame, window);
         if (step != Step::moved) {
