@@ -18,6 +18,9 @@ internal sealed class PrivateFolder : IDisposable
     /// <summary>Where the socket goes.</summary>
     public string SocketPath => Path + "/socket";
 
+    /// <summary>Where the command's .NET runtime finds us: the shim looks beside the socket.</summary>
+    public string RuntimePortPath => Path + "/dotnet";
+
     /// <summary>Makes a folder under XDG_RUNTIME_DIR, TMPDIR or /tmp, the first that will do.</summary>
     /// <exception cref="IOException">None of them will.</exception>
     public static PrivateFolder Create() => Create(

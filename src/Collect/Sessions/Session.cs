@@ -1,5 +1,6 @@
 using NativeHeap.Collect.Launching;
 using NativeHeap.Collect.Server;
+using NativeHeap.Managed;
 using NativeHeap.Model;
 using NativeHeap.Trace;
 
@@ -21,6 +22,7 @@ public sealed class Session : IDisposable
     private readonly ResidentSampler _sampler;
     private readonly TargetHost _host;
     private readonly ControlServer _server;
+    private readonly ManagedSession? _commandsRuntime;
     private readonly ManualResetEventSlim _over = new();
     private volatile bool _rootEnded;
     private readonly CancellationTokenSource _hurried = new();
@@ -44,6 +46,11 @@ public sealed class Session : IDisposable
         _sampler = new ResidentSampler(_drain.Post);
         _host = new TargetHost(_recording, mappings, _poll, _drain, _heartbeat, _sampler);
         _server = ControlServer.Listen(_folder.SocketPath, _poll, _host);
+        if (options.ExpectsRuntime)
+        {
+            _commandsRuntime = ManagedSession.Listen(_folder.RuntimePortPath);
+            _host.AwaitRuntime();
+        }
         _drain.Faulted += TakeFault;
         _drain.WriteFailed += error => WriteFailed?.Invoke(error);
         _drain.Committed += CheckWhetherAllEnded;
@@ -132,6 +139,7 @@ public sealed class Session : IDisposable
         _sampler.Dispose();
         _poll.Dispose();
         _server.Dispose();
+        _commandsRuntime?.Dispose();
         _drain.Dispose();
         _recording.Dispose();
         _heartbeat.Dispose();
