@@ -41,7 +41,8 @@ public sealed class Profile : IDisposable
     /// <summary>Remarks on names that were found just now, one line each; complete once stacks were asked for.</summary>
     public IReadOnlyList<string> Notes { get; private set; } = [];
 
-    private MergedTree Tree => _tree ??= new MergedTree(_trace.Stacks, _trace.Locations, Names());
+    /// <summary>The stacks, equal ones joined.</summary>
+    internal MergedTree Tree => _tree ??= new MergedTree(_trace.Stacks, _trace.Locations, Names());
 
     /// <summary>Opens a trace.</summary>
     /// <param name="path">The file.</param>
@@ -100,7 +101,16 @@ public sealed class Profile : IDisposable
         return last;
     }
 
+    /// <summary>The costs of a question by node of <see cref="Tree"/>, and the answer but for its stacks.</summary>
+    internal (StackAnswer Answer, CostTable Costs) Select(StackQuestion question) => Checked(() => Weigh(question));
+
     private StackAnswer Answer(StackQuestion question)
+    {
+        var (answer, costs) = Weigh(question);
+        return Finish(answer, costs, question.Top);
+    }
+
+    private (StackAnswer Answer, CostTable Costs) Weigh(StackQuestion question)
     {
         var measure = question.Measure();
         var processes = new ProcessSelection(_trace, question.Pid);
@@ -129,7 +139,7 @@ public sealed class Profile : IDisposable
             selector.AddTotals(measure);
         }
 
-        return Finish(answer, selector.Costs, question.Top);
+        return (answer, selector.Costs);
     }
 
     private static StackAnswer AddRange(

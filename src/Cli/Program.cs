@@ -12,6 +12,7 @@ internal static class Program
         RunVerb.Create(),
         ReportVerb.Create(),
         PlotVerb.Create(),
+        SqlVerb.Create(),
         SnapshotVerb.Create(),
         DemoVerb.Create(),
         DoctorVerb.Create(),

@@ -52,6 +52,13 @@ internal sealed class TraceDatabase : IDisposable
         }
     }
 
+    /// <summary>Lets queries take as long as they take, and do nothing but read: no other file, no setting.</summary>
+    public void OpenToUser()
+    {
+        raw.sqlite3_progress_handler(_handle, 0, (delegate_progress?)null, null);
+        raw.sqlite3_set_authorizer(_handle, Authorize, null);
+    }
+
     /// <summary>A database in memory, made by a script of ours.</summary>
     public static TraceDatabase OpenEmpty(string script)
     {
@@ -69,6 +76,16 @@ internal sealed class TraceDatabase : IDisposable
         return raw.sqlite3_prepare_v2(_handle, sql, out var statement) == raw.SQLITE_OK ? statement : throw Failure();
     }
 
+    /// <summary>What SQLite said last, in one line.</summary>
+    public string LastMessage => OneLine(raw.sqlite3_errmsg(_handle).utf8_to_string());
+
+    /// <summary>Prepares the first statement of a text that may be none.</summary>
+    /// <param name="sql">Any text.</param>
+    /// <param name="rest">What stands behind the first statement.</param>
+    /// <returns>Null when SQLite refuses it; invalid when there is no statement.</returns>
+    public sqlite3_stmt? TryPrepare(string sql, out string rest) =>
+        raw.sqlite3_prepare_v2(_handle, sql, out var statement, out rest) == raw.SQLITE_OK ? statement : null;
+
     /// <summary>The error to throw after SQLite reported one.</summary>
     public TraceException Failure() => Explain(Path, SqliteFailure.Last(_handle));
 
@@ -81,6 +98,11 @@ internal sealed class TraceDatabase : IDisposable
         _handle.Dispose();
         DeleteCopy(_copy);
     }
+
+    private static int Authorize(object user, int action, string first, string second, string database, string by) =>
+        action is raw.SQLITE_SELECT or raw.SQLITE_READ or raw.SQLITE_FUNCTION or raw.SQLITE_RECURSIVE
+            ? raw.SQLITE_OK
+            : raw.SQLITE_DENY;
 
     /// <summary>The one line for what SQLite or the reader found wrong.</summary>
     private static TraceException Explain(string path, SqliteFailure e) => (e.Result & 0xFF) switch

@@ -1,0 +1,205 @@
+using NativeHeap.Model;
+
+namespace NativeHeap.Analysis;
+
+/// <summary>What changes are added up by.</summary>
+public enum DiffGroup
+{
+    /// <summary>Whole stacks.</summary>
+    Stack,
+
+    /// <summary>Functions: of every stack in which one occurs, once per stack (inclusive).</summary>
+    Function,
+
+    /// <summary>Modules: of every stack in which one occurs, once per stack (inclusive).</summary>
+    Module,
+}
+
+/// <summary>What is compared, and how.</summary>
+public sealed record DiffQuestion
+{
+    /// <summary>The earlier state: a snapshot's name or number, <c>peak</c>, <c>end</c>; null: the end.</summary>
+    public string? Before { get; init; }
+
+    /// <summary>The later state, likewise.</summary>
+    public string? After { get; init; }
+
+    /// <summary>What is compared; null: live, or what the states ask for.</summary>
+    public StackMeasure? By { get; init; }
+
+    /// <summary>What changes are added up by.</summary>
+    public DiffGroup Group { get; init; }
+
+    /// <summary>The most changes to give; null: all.</summary>
+    public int? Top { get; init; }
+}
+
+/// <summary>What something cost before and after.</summary>
+/// <param name="BytesBefore">Requested bytes.</param>
+/// <param name="BytesAfter">Requested bytes.</param>
+/// <param name="BlocksBefore">Blocks.</param>
+/// <param name="BlocksAfter">Blocks.</param>
+public readonly record struct CostChange(long BytesBefore, long BytesAfter, long BlocksBefore, long BlocksAfter)
+{
+    /// <summary>Growth; negative when it shrank.</summary>
+    public long DeltaBytes => BytesAfter - BytesBefore;
+
+    /// <summary>Growth in blocks.</summary>
+    public long DeltaBlocks => BlocksAfter - BlocksBefore;
+
+    /// <summary>Whether anything changed.</summary>
+    public bool IsChange => DeltaBytes != 0 || DeltaBlocks != 0;
+
+    internal CostChange Plus(CostChange other) => checked(new CostChange(
+        BytesBefore + other.BytesBefore,
+        BytesAfter + other.BytesAfter,
+        BlocksBefore + other.BlocksBefore,
+        BlocksAfter + other.BlocksAfter));
+}
+
+/// <summary>One thing that changed: a stack, or a function or module by name.</summary>
+/// <param name="Stack">The stack; null for a function or module.</param>
+/// <param name="Name">Its name; null for a stack.</param>
+/// <param name="Change">How.</param>
+public sealed record DiffItem(CallStack? Stack, string? Name, CostChange Change);
+
+/// <summary>The answer to a <see cref="DiffQuestion"/>.</summary>
+public sealed record DiffAnswer
+{
+    /// <summary>What was compared.</summary>
+    public required StackMeasure By { get; init; }
+
+    /// <summary>What changes were added up by.</summary>
+    public required DiffGroup Group { get; init; }
+
+    /// <summary>What changed, largest growth first and largest decrease last; no more than were asked for.</summary>
+    public required IReadOnlyList<DiffItem> Items { get; init; }
+
+    /// <summary>How many changed, before any limit.</summary>
+    public required int ChangeCount { get; init; }
+
+    /// <summary>All stacks together, those that did not change too.</summary>
+    public required CostChange Sum { get; init; }
+
+    /// <summary>File names of modules that are in both, but not the same build: their stacks were compared by function,
+    /// without lines.</summary>
+    public required IReadOnlyList<string> Rebuilt { get; init; }
+}
+
+/// <summary>Compares two traces, or two states of one.</summary>
+public static class HeapDiff
+{
+    /// <summary>Compares.</summary>
+    /// <param name="before">The earlier trace.</param>
+    /// <param name="after">The later one; may be the same object.</param>
+    /// <param name="question">What is asked.</param>
+    /// <exception cref="ToolException">A trace cannot be read (4) or the question makes no sense (2).</exception>
+    public static DiffAnswer Compare(Profile before, Profile after, DiffQuestion question)
+    {
+        ArgumentNullException.ThrowIfNull(before);
+        ArgumentNullException.ThrowIfNull(after);
+        ArgumentNullException.ThrowIfNull(question);
+        var first = before.Select(new StackQuestion { By = question.By, Moment = question.Before });
+        var second = after.Select(new StackQuestion { By = question.By, Moment = question.After });
+        var rebuilt = RebuiltModules(before.Tree.Frames, after.Tree.Frames);
+        var tree = new FrameTree(frame => FrameKey.BetweenTraces(frame, rebuilt));
+        var beforeNodes = tree.Join(before.Tree.Frames);
+        var afterNodes = ReferenceEquals(before, after) ? beforeNodes : tree.Join(after.Tree.Frames);
+        var changes = new CostChange[tree.Count];
+        Add(changes, beforeNodes, first.Costs, (bytes, blocks) => new CostChange(bytes, 0, blocks, 0));
+        Add(changes, afterNodes, second.Costs, (bytes, blocks) => new CostChange(0, bytes, 0, blocks));
+        var items = question.Group == DiffGroup.Stack ? Stacks(tree, changes) : Names(tree, changes, question.Group);
+        return new DiffAnswer
+        {
+            By = second.Answer.By,
+            Group = question.Group,
+            Items = Largest(items, question.Top),
+            ChangeCount = items.Count,
+            Sum = new CostChange(first.Costs.Bytes, second.Costs.Bytes, first.Costs.Blocks, second.Costs.Blocks),
+            Rebuilt = [.. rebuilt.Order(StringComparer.Ordinal)],
+        };
+    }
+
+    private static HashSet<string> RebuiltModules(FrameTree before, FrameTree after)
+    {
+        var known = Modules(before);
+        return [.. Modules(after)
+            .Where(module => known.TryGetValue(module.Key, out var id) && !id.SetEquals(module.Value))
+            .Select(module => module.Key)];
+    }
+
+    private static Dictionary<string, HashSet<string>> Modules(FrameTree tree)
+    {
+        var modules = new Dictionary<string, HashSet<string>>(StringComparer.Ordinal);
+        for (var i = 0; i < tree.FrameCount; i++)
+        {
+            if (tree.FrameAt(i).Location.Module is { BuildId: { } id } module)
+            {
+                var name = Path.GetFileName(module.Path);
+                if (!modules.TryGetValue(name, out var ids))
+                {
+                    modules.Add(name, ids = new HashSet<string>(StringComparer.Ordinal));
+                }
+
+                ids.Add(id);
+            }
+        }
+
+        return modules;
+    }
+
+    private static void Add(
+        CostChange[] changes, int[] nodes, CostTable costs, Func<long, long, CostChange> change)
+    {
+        for (var node = 0; node < nodes.Length; node++)
+        {
+            var (bytes, blocks) = costs[node];
+            if (bytes != 0 || blocks != 0)
+            {
+                changes[nodes[node]] = changes[nodes[node]].Plus(change(bytes, blocks));
+            }
+        }
+    }
+
+    private static List<(CostChange Change, Func<DiffItem> Make)> Stacks(FrameTree tree, CostChange[] changes)
+    {
+        var items = new List<(CostChange, Func<DiffItem>)>();
+        for (var node = 0; node < changes.Length; node++)
+        {
+            var (at, change) = (node, changes[node]);
+            if (change.IsChange)
+            {
+                items.Add((change, () => new DiffItem(tree.StackOf(at), null, change)));
+            }
+        }
+
+        return items;
+    }
+
+    private static List<(CostChange Change, Func<DiffItem> Make)> Names(
+        FrameTree tree, CostChange[] changes, DiffGroup group)
+    {
+        var names = new FrameNames(tree, group == DiffGroup.Module ? FrameNames.ModuleOf : FrameNames.FunctionOf);
+        var sums = new CostChange[names.Count];
+        for (var node = 1; node < changes.Length; node++)
+        {
+            if (changes[node] != default)
+            {
+                names.ForEachOnStack(node, name => sums[name] = sums[name].Plus(changes[node]));
+            }
+        }
+
+        return [.. sums
+            .Select((change, name) => (change, (Func<DiffItem>)(() => new DiffItem(null, names[name], change))))
+            .Where(item => item.change.IsChange)];
+    }
+
+    private static DiffItem[] Largest(List<(CostChange Change, Func<DiffItem> Make)> items, int? top) =>
+    [
+        .. items
+            .OrderByDescending(item => item.Change.DeltaBytes)
+            .ThenByDescending(item => item.Change.DeltaBlocks)
+            .Take(top ?? int.MaxValue)
+            .Select(item => item.Make()),
+    ];
+}
