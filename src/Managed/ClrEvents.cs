@@ -1,5 +1,6 @@
 using Microsoft.Diagnostics.Tracing;
 using Microsoft.Diagnostics.Tracing.Parsers.Clr;
+using NativeHeap.Memory.Proc;
 
 namespace NativeHeap.Managed;
 
@@ -8,13 +9,26 @@ internal sealed class ClrEvents
 {
     private const int LongestText = 1 << 16;
 
+    private const long ImagesAgeMs = 50;
+
     private readonly CodeMap _map;
+    private int _pid;
+    private bool _hasNewModules;
+    private long _imagesReadMs;
 
     // A method's IL map follows its load on the same thread.
     private readonly Dictionary<(int Thread, long Method, long ReJit), MethodCode> _waiting = [];
 
     /// <param name="map">To fill.</param>
-    internal ClrEvents(CodeMap map) => _map = map;
+    /// <param name="pid">The process, in our pid namespace; 0: the one that the events say.</param>
+    internal ClrEvents(CodeMap map, int pid)
+    {
+        _map = map;
+        _pid = pid;
+    }
+
+    /// <summary>The process; 0 as long as nobody has said.</summary>
+    internal int Pid => _pid;
 
     /// <summary>Most methods whose IL map is waited for at one time.</summary>
     private static int MostWaiting => 1 << 14;
@@ -35,6 +49,11 @@ internal sealed class ClrEvents
         rundown.MethodILToNativeMapDCStop += TakeMap;
         rundown.LoaderModuleDCStart += TakeModule;
         rundown.LoaderModuleDCStop += TakeModule;
+        source.AllEvents += data =>
+        {
+            _pid = _pid == 0 ? data.ProcessID : _pid;
+            LookForImages();
+        };
     }
 
     // The runtime's own clock: CLOCK_MONOTONIC. The stream's relative time would need the moment of its start.
@@ -122,9 +141,24 @@ internal sealed class ClrEvents
 
     private void TakeModule(ModuleLoadUnloadTraceData data)
     {
+        _hasNewModules = true;
         var path = Text(data.ModuleILPath);
         var pdb = data.ManagedPdbSignature;
         _map.AddAssembly((ulong)data.ModuleID, new LoadedAssembly(path, pdb == Guid.Empty ? null : pdb));
+    }
+
+    // Events come late; a process that has ended meanwhile has nothing mapped.
+    private void LookForImages()
+    {
+        if (_hasNewModules && _pid > 0 && Environment.TickCount64 - _imagesReadMs >= ImagesAgeMs)
+        {
+            _imagesReadMs = Environment.TickCount64;
+            _hasNewModules = false;
+            if (new ProcessReader(_pid).ReadMappings() is { } mappings)
+            {
+                _map.UpdateImages(mappings);
+            }
+        }
     }
 
     private string Text(string text) => _map.Intern(text.Length > LongestText ? text[..LongestText] : text);

@@ -1,3 +1,5 @@
+using NativeHeap.Memory.Proc;
+
 namespace NativeHeap.Managed;
 
 /// <summary>
@@ -19,6 +21,7 @@ public sealed class CodeMap
     private readonly Dictionary<ulong, MethodCode> _latest = []; // by start
     private readonly List<MethodCode> _all = [];
     private readonly Dictionary<ulong, LoadedAssembly> _assemblies = [];
+    private readonly CodeImages _images = new();
     private readonly Dictionary<string, string> _texts = new(StringComparer.Ordinal);
     private MethodCode[] _sorted = [];
     private ulong[] _reach = []; // the largest end up to here
@@ -61,6 +64,16 @@ public sealed class CodeMap
         }
     }
 
+    /// <summary>The assembly that an address was compiled from before the process started, by what the process has
+    /// mapped; null when nobody saw it.</summary>
+    public string? ImageOf(ulong address)
+    {
+        lock (_gate)
+        {
+            return _images.Find(address)?.Path;
+        }
+    }
+
     /// <summary>What an address was at a moment.</summary>
     /// <param name="address">Inside an instruction: a return address less 1.</param>
     /// <param name="seenNs">CLOCK_MONOTONIC at or shortly before the moment (<see cref="ClockSlackNs"/>).</param>
@@ -74,7 +87,8 @@ public sealed class CodeMap
             MethodCode? best = null;
             foreach (var code in Covering(address))
             {
-                if (after is not null && (code == after || code.LoadNs < after.LoadNs))
+                if ((after is not null && (code == after || code.LoadNs < after.LoadNs))
+                    || (code.Size == 0 && !IsOneImage(code.Start, address)))
                 {
                     continue;
                 }
@@ -164,6 +178,16 @@ public sealed class CodeMap
             return text;
         }
     }
+
+    internal void UpdateImages(IReadOnlyList<MemoryMapping> mappings)
+    {
+        lock (_gate)
+        {
+            _images.Update(mappings);
+        }
+    }
+
+    private bool IsOneImage(ulong a, ulong b) => _images.Find(a)?.Start == _images.Find(b)?.Start;
 
     // What a rundown tells of code that is known already: the size of what came without.
     private void Complete(MethodCode known, MethodCode code)

@@ -51,30 +51,19 @@ internal sealed class EventStream : IDisposable
     internal void StopSoon() => new Thread(Stop) { IsBackground = true, Name = "managed stop" }.Start();
 
     /// <summary>Reads until the stream ends or breaks off.</summary>
-    internal void Read(CodeMap code, Action<int> process, Action<string> note) =>
-        Read(_session.EventStream, code, process, note);
+    internal void Read(ClrEvents events, Action<string> note) => Read(_session.EventStream, events, note);
 
     /// <summary>Reads a stream until it ends or breaks off.</summary>
-    /// <param name="events">In nettrace format.</param>
-    /// <param name="code">Takes what it tells.</param>
-    /// <param name="process">Called with the pid that the stream says it is of.</param>
+    /// <param name="stream">In nettrace format.</param>
+    /// <param name="events">Takes what it tells.</param>
     /// <param name="note">Called with what went wrong.</param>
-    internal static void Read(Stream events, CodeMap code, Action<int> process, Action<string> note)
+    internal static void Read(Stream stream, ClrEvents events, Action<string> note)
     {
         var lost = 0;
         try
         {
-            using var source = new EventPipeEventSource(events);
-            var pid = 0;
-            new ClrEvents(code).Subscribe(source);
-            source.AllEvents += data =>
-            {
-                if (pid != data.ProcessID)
-                {
-                    pid = data.ProcessID;
-                    process(pid);
-                }
-            };
+            using var source = new EventPipeEventSource(stream);
+            events.Subscribe(source);
             try
             {
                 source.Process();

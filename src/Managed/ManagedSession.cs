@@ -16,14 +16,12 @@ public sealed class ManagedSession : IDisposable
     private readonly List<string> _notes = [];
     private readonly List<IDisposable> _open = []; // closed by Dispose, which ends whoever reads
     private volatile bool _isConnected;
-    private volatile int _pid;
+    private readonly ClrEvents _events;
 
-    private ManagedSession()
-    {
-    }
+    private ManagedSession(int pid) => _events = new ClrEvents(Code, pid);
 
     /// <summary>The process, as it said itself, or as we were told; 0 as long as nobody did.</summary>
-    public int Pid => _pid;
+    public int Pid => _events.Pid;
 
     /// <summary>What its code was.</summary>
     public CodeMap Code { get; } = new();
@@ -60,7 +58,7 @@ public sealed class ManagedSession : IDisposable
     {
         ArgumentNullException.ThrowIfNull(socketPath);
         var port = new ReversePort(socketPath);
-        var session = new ManagedSession();
+        var session = new ManagedSession(0);
         session._open.Add(port);
         session.Start(() => session.Serve(port, beforeResume));
         return session;
@@ -71,7 +69,7 @@ public sealed class ManagedSession : IDisposable
     /// <param name="pid">The process, in our pid namespace.</param>
     public static ManagedSession Attach(int pid)
     {
-        var session = new ManagedSession { _pid = pid };
+        var session = new ManagedSession(pid);
         session.Start(() => session.Join(pid));
         return session;
     }
@@ -155,7 +153,7 @@ public sealed class ManagedSession : IDisposable
 
         Prepare(beforeResume);
         ReversePort.Resume(client);
-        stream?.Read(Code, pid => _pid = pid, Note);
+        stream?.Read(_events, Note);
     }
 
     private void Prepare(Action? beforeResume)
@@ -181,20 +179,20 @@ public sealed class ManagedSession : IDisposable
         var stream = EventStream.Start(client, EventStream.Live);
         _isConnected = true;
         Hold(stream);
-        var before = new Thread(() => ReadRundown(client)) { IsBackground = true, Name = "managed rundown" };
+        var before = new Thread(() => ReadRundown(client, pid)) { IsBackground = true, Name = "managed rundown" };
         before.Start();
-        stream.Read(Code, _ => { }, Note);
+        stream.Read(_events, Note);
         before.Join(RundownPatience);
     }
 
-    private void ReadRundown(DiagnosticsClient client)
+    private void ReadRundown(DiagnosticsClient client, int pid)
     {
         try
         {
             var stream = EventStream.Start(client, EventStream.Rundown);
             Hold(stream);
             stream.StopSoon();
-            stream.Read(Code, _ => { }, Note);
+            stream.Read(new ClrEvents(Code, pid), Note);
         }
         catch (Exception error) when (EventStream.IsExpected(error))
         {
