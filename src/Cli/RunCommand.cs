@@ -104,7 +104,8 @@ internal sealed class RunCommand
         }
         if (session.RefusedProcesses > 0)
         {
-            Messages.Warn($"{session.RefusedProcesses} processes could not be recorded");
+            var count = session.RefusedProcesses;
+            Messages.Warn(count == 1 ? "1 process could not be recorded" : $"{count} processes could not be recorded");
         }
         writer.Dispose();
         RunSummary.Say(writer.Path);

@@ -20,7 +20,11 @@ internal static class RegionSize
 
     /// <summary>The largest layout that fits, or null when even the smallest does not.</summary>
     /// <param name="limit">Most bytes of a region, as the target asks; 0: no limit.</param>
-    public static RegionLayout? Fit(ulong limit) =>
+    public static RegionLayout? Fit(ulong limit) => Fitting(limit).FirstOrDefault();
+
+    /// <summary>Every layout that fits, the largest first: the collector may have less room than the target.</summary>
+    /// <param name="limit">Most bytes of a region, as the target asks; 0: no limit.</param>
+    public static IEnumerable<RegionLayout> Fitting(ulong limit) =>
         Sizes.Select(size => new RegionLayout(size.Shape, size.RingBytes))
-            .FirstOrDefault(layout => limit == 0 || layout.RegionBytes <= limit);
+            .Where(layout => limit == 0 || layout.RegionBytes <= limit);
 }

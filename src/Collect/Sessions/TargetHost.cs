@@ -162,11 +162,12 @@ internal sealed class TargetHost : IServerHost, IDisposable
         {
             return (null, WelcomeStatus.Refused);
         }
-        if (RegionSize.Fit(hello.RegionLimit) is not { } layout)
+        var layouts = RegionSize.Fitting(hello.RegionLimit).ToList();
+        if (layouts.Count == 0)
         {
             return (null, WelcomeStatus.TooSmall);
         }
-        if (SharedRegion.Create(layout, NextName(), hello.SampleBytes, Heartbeat.Clock()) is not { } region)
+        if (CreateLargest(layouts, hello.SampleBytes) is not { } region)
         {
             return (null, WelcomeStatus.Refused); // out of descriptors or memory
         }
@@ -180,6 +181,11 @@ internal sealed class TargetHost : IServerHost, IDisposable
         Adopt(region);
         return (region, WelcomeStatus.Accepted);
     }
+
+    // Under a hard limit of the address space the collector has less room than the target.
+    private SharedRegion? CreateLargest(IEnumerable<RegionLayout> layouts, ulong sampleBytes) =>
+        layouts.Select(layout => SharedRegion.Create(layout, NextName(), sampleBytes, Heartbeat.Clock()))
+            .FirstOrDefault(region => region is not null);
 
     private void Adopt(SharedRegion region)
     {
