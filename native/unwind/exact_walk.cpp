@@ -4,6 +4,9 @@
 #include "native/unwind/hijack.h"
 #include "native/unwind/managed_code.h"
 #include "native/unwind/modules.h"
+#include "native/unwind/reused_code.h"
+#include "native/unwind/rows.h"
+#include "native/unwind/runtime_contract.h"
 #include "native/unwind/signal_frame.h"
 #include "native/unwind/uncovered.h"
 
@@ -138,9 +141,11 @@ Step exact_step(RegisterFile* registers, StackWindow& window) {
     FrameDescription description = {};
     FrameRules rules;
     if (find_module(pc - 1, &image) == ModuleKnown::none) {
-        return find_managed_rules(pc - 1, &rules) == ManagedKind::none
-                   ? step_uncovered_exactly(registers, window)
-                   : step_by_rules(description, rules, registers, window);
+        CarefulReader reader;
+        ManagedFunction managed;
+        return find_managed_rules(reader, pc - 1, &managed, &rules)
+                   ? step_by_rules(description, rules, registers, window)
+                   : step_uncovered_exactly(registers, window);
     }
     if (is_signal_return(image, pc)) {
         return leave_signal_frame(registers, window) ? Step::moved : Step::lost;
@@ -177,7 +182,7 @@ uint32_t exact_walk(const Registers& at, StackWindow& window, uintptr_t* pcs, ui
             *end = StackEnd::depth_limit;
             return count;
         }
-        pcs[count++] = pc;
+        pcs[count++] = find_row(pc).kind() == RowKind::collectible ? find_reused_row(pc).tagged(pc) : pc;
         const Step step = exact_step(&registers, window);
         if (step != Step::moved) {
             *end = step == Step::root ? StackEnd::root : StackEnd::lost;

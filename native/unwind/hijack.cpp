@@ -1,7 +1,7 @@
 #include "native/unwind/hijack.h"
 
-#include "native/unwind/careful_reader.h"
 #include "native/unwind/managed_code.h"
+#include "native/unwind/runtime_contract.h"
 
 namespace nh::unwind {
 namespace {
@@ -14,9 +14,9 @@ uint32_t slot_offset;  // of m_ppvHJRetAddrPtr in Thread; 0: not learnt
 // The word before the one that names the slot, if it is a return address of the runtime's code.
 uintptr_t saved_address(CarefulReader& reader, uintptr_t thread, uint32_t offset, uintptr_t slot) {
     uintptr_t words[2];
-    FrameRules rules;
+    ManagedFunction function;
     const bool kept = reader.read(thread + offset - sizeof(uintptr_t), words, sizeof(words)) && words[1] == slot &&
-                      is_code_address(words[0]) && find_managed_rules(words[0] - 1, &rules) != ManagedKind::none;
+                      is_code_address(words[0]) && find_managed_function(reader, words[0] - 1, &function);
     return kept ? words[0] : 0;
 }
 

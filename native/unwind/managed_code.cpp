@@ -1,7 +1,6 @@
 #include "native/unwind/managed_code.h"
 
-#include "native/unwind/careful_reader.h"
-#include "native/unwind/windows_unwind.h"
+#include "native/unwind/runtime_contract.h"
 
 namespace nh::unwind {
 namespace {
@@ -107,7 +106,7 @@ class NibbleMap {
 
 // Just-in-time compiled: the word before the code points to its header, which lists main body and funclets.
 bool find_jit_function(CarefulReader& reader, const RuntimeContract& contract, const RangeSection& section,
-                       uintptr_t address, RuntimeFunction* function) {
+                       uintptr_t address, ManagedFunction* found) {
     const uintptr_t map_base = reader.word(section.heap_list + contract.code_heap.map_base);
     const uintptr_t map = reader.word(section.heap_list + contract.code_heap.header_map);
     if (!reader.ok() || address < map_base) {
@@ -125,10 +124,13 @@ bool find_jit_function(CarefulReader& reader, const RuntimeContract& contract, c
     const uintptr_t offset = address - section.begin;
     for (uint32_t i = 0; i < count && i < most_unwind_infos; ++i) {
         const uintptr_t at = header + contract.code_header.unwind_infos + i * sizeof(RuntimeFunction);
-        if (!reader.read(at, function, sizeof(*function))) {
+        if (!reader.read(at, &found->function, sizeof(found->function))) {
             return false;
         }
-        if (offset >= function->begin && offset < function->end) {
+        if (offset >= found->function.begin && offset < found->function.end) {
+            found->start = start;
+            found->header = header;
+            found->function_at = at;
             return true;
         }
     }
@@ -158,21 +160,23 @@ bool find_precompiled_function(CarefulReader& reader, const RuntimeContract& con
 
 }  // namespace
 
-ManagedKind find_managed_rules(uintptr_t instruction, FrameRules* rules) {
+bool find_managed_function(CarefulReader& reader, uintptr_t instruction, ManagedFunction* found) {
     const RuntimeContract* contract = known_runtime();
-    CarefulReader reader;
     RangeSection section;
     if (contract == nullptr || !find_section(reader, *contract, instruction, &section)) {
-        return ManagedKind::none;
+        return false;
     }
-    RuntimeFunction function;
-    const bool found = section.r2r_module != 0
-                           ? find_precompiled_function(reader, *contract, section, instruction, &function)
-                           : find_jit_function(reader, *contract, section, instruction, &function);
-    if (!found || !run_windows_unwind(reader, section.begin, function, instruction, rules)) {
-        return ManagedKind::none;
-    }
-    return section.collectible ? ManagedKind::collectible : ManagedKind::permanent;
+    *found = {};
+    found->base = section.begin;
+    found->collectible = section.collectible;
+    return section.r2r_module != 0
+               ? find_precompiled_function(reader, *contract, section, instruction, &found->function)
+               : find_jit_function(reader, *contract, section, instruction, found);
+}
+
+bool find_managed_rules(CarefulReader& reader, uintptr_t instruction, ManagedFunction* found, FrameRules* rules) {
+    return find_managed_function(reader, instruction, found) &&
+           run_windows_unwind(reader, found->base, found->function, instruction, rules);
 }
 
 }  // namespace nh::unwind

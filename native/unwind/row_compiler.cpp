@@ -6,6 +6,7 @@
 #include "native/unwind/managed_code.h"
 #include "native/unwind/modules.h"
 #include "native/unwind/rows.h"
+#include "native/unwind/runtime_contract.h"
 #include "native/unwind/uncovered.h"
 
 namespace nh::unwind {
@@ -37,6 +38,8 @@ bool compact_fp(const FrameRules& rules, uintptr_t limit, int32_t* offset) {
     }
 }
 
+}  // namespace
+
 Row compact(const FrameRules& rules, uintptr_t pc, uintptr_t limit) {
     int32_t fp_offset = 0;
     if (rules.kind[rip] != RuleKind::at_offset || rules.value[rip] != -8 || !compact_fp(rules, limit, &fp_offset)) {
@@ -60,18 +63,19 @@ Row compact(const FrameRules& rules, uintptr_t pc, uintptr_t limit) {
                                                        : Row(kind, static_cast<int32_t>(offset), fp_offset);
 }
 
-}  // namespace
-
 Row compile_row(uintptr_t pc, bool* keep) {
     const uintptr_t instruction = pc - 1;  // within the call, or the first byte of the interrupted instruction
     ElfImage image;
     const ModuleKnown known = find_module(instruction, &image);
     *keep = known == ModuleKnown::remembered;
     if (known == ModuleKnown::none) {
+        CarefulReader reader;
+        ManagedFunction managed;
         FrameRules rules;
-        const ManagedKind managed = find_managed_rules(instruction, &rules);
-        *keep = managed == ManagedKind::permanent;
-        return managed == ManagedKind::none ? Row(RowKind::uncovered) : compact(rules, instruction, 0);
+        *keep = find_managed_rules(reader, instruction, &managed, &rules);
+        return !*keep                ? Row(RowKind::uncovered)
+               : managed.collectible ? Row(RowKind::collectible)
+                                     : compact(rules, instruction, 0);
     }
     if (is_signal_return(image, pc)) {
         return Row(RowKind::signal);

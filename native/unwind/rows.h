@@ -13,6 +13,7 @@ enum class RowKind : uint8_t {
     outermost,     // the return address is undefined: nobody called this
     exact,         // needs other registers or an expression: exact_walk
     broken,        // the information cannot be understood
+    collectible,   // code that a .NET runtime may replace: ask find_reused_row
     hijacked,      // a .NET runtime planted this return address (hijack.h)
 };
 
@@ -38,6 +39,12 @@ class Row {
   private:
     uint64_t bits_;
 };
+
+struct FrameRules;
+
+// The row for rules that hold before the instruction at pc; `limit` is where the expressions they name end. `exact`
+// when a row cannot express them.
+Row compact(const FrameRules& rules, uintptr_t pc, uintptr_t limit);
 
 // Compiles the row for a stored pc (see wire::node: pc - 1 lies in the instruction). Sets *keep when the row may be
 // cached, that is, when its module is one whose unloading will be noticed. Takes 0.5 to a few microseconds.

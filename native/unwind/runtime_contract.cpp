@@ -2,6 +2,7 @@
 
 #include "native/unwind/careful_reader.h"
 #include "native/unwind/contract_json.h"
+#include "native/unwind/reused_code.h"
 
 namespace nh::unwind {
 namespace {
@@ -123,6 +124,10 @@ bool read_runtime_contract(uintptr_t address, RuntimeContract* contract) {
         return false;
     }
     found.last_stub_kind = last_stub_kind;
+    if (!read_offset(types.member("MethodDesc"), "Flags", &found.method_desc.flags) ||
+        !read_offset(types.member("DynamicMethodDesc"), "MethodName", &found.method_desc.dynamic_name)) {
+        found.method_desc.dynamic_name = 0;
+    }
     if (!has_version(contracts, "Thread", 1) ||
         !read_global_pointer(globals, "ThreadStore", descriptor, &found.thread_store) ||
         !read_offset(types.member("ThreadStore"), "FirstThreadLink", &found.first_thread_link) ||
@@ -141,6 +146,9 @@ void learn_runtime(uintptr_t descriptor, uintptr_t module_start, uintptr_t modul
     const bool good = read_runtime_contract(descriptor, &runtime);
     runtime_start = module_start;
     runtime_end = module_end;
+    if (good) {
+        open_reused_rows();
+    }
     __atomic_store_n(&state, good ? usable : none, __ATOMIC_RELEASE);
 }
 

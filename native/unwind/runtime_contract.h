@@ -23,6 +23,9 @@ struct RuntimeContract {
         uint32_t method_desc, gc_info, unwind_info_count, unwind_infos;
     } code_header;
     struct {
+        uint32_t flags, dynamic_name;  // dynamic_name 0: not known
+    } method_desc;
+    struct {
         uint32_t ready_to_run_info;
     } module;
     struct {

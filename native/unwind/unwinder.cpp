@@ -4,6 +4,7 @@
 #include "native/unwind/hijack.h"
 #include "native/unwind/loader_view.h"
 #include "native/unwind/modules.h"
+#include "native/unwind/reused_code.h"
 #include "native/unwind/rows.h"
 #include "native/unwind/signal_frame.h"
 #include "native/unwind/stack_window.h"
@@ -85,7 +86,12 @@ uint32_t walk(const Registers& at, StackBounds& bounds, uintptr_t* pcs, uint32_t
             return count;
         }
         pcs[count++] = frame.pc;
-        const Row row = find_row(frame.pc);
+        Row row = find_row(frame.pc);
+        if (row.kind() == RowKind::collectible) [[unlikely]] {
+            const ReusedRow now = find_reused_row(frame.pc);
+            pcs[count - 1] = now.tagged(frame.pc);
+            row = now.row;
+        }
         const RowKind kind = row.kind();
         if (kind == RowKind::from_sp || kind == RowKind::from_fp) [[likely]] {
             const uintptr_t base = kind == RowKind::from_sp ? frame.sp : frame.fp;

@@ -61,8 +61,8 @@ void modules_unloaded();
 uint32_t generation();
 inline constexpr uint32_t max_generation = wire::first_code_address - static_cast<uint32_t>(wire::marker::generation);
 
-// Writes the return addresses from the innermost outwards, the first being at.pc (interrupted pcs are stored + 1,
-// see wire::node). Returns how many, at most capacity.
+// Writes the return addresses from the innermost outwards, the first being at.pc, as wire::node says (interrupted pcs
+// + 1, the reuse epoch of collectible code on top). Returns how many, at most capacity.
 uint32_t walk(const Registers& at, StackBounds& bounds, uintptr_t* pcs, uint32_t capacity, StackEnd* end);
 
 }  // namespace nh::unwind

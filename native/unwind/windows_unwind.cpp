@@ -7,6 +7,7 @@ constexpr uint32_t most_chained = 32;
 constexpr uint32_t most_slots = 255;  // the count is a byte
 constexpr int64_t most_frame = int64_t{1} << 31;
 constexpr uint8_t chained_flag = 4;
+constexpr uint32_t head_bytes = 4;
 
 enum Operation : uint8_t {
     push_nonvolatile,
@@ -192,7 +193,6 @@ class Unwinding {
 };
 
 bool read_info(CarefulReader& reader, uintptr_t address, UnwindInfo* info) {
-    constexpr uintptr_t head_bytes = 4;
     if (!reader.read(address, info, head_bytes)) {
         return false;
     }
@@ -203,6 +203,11 @@ bool read_info(CarefulReader& reader, uintptr_t address, UnwindInfo* info) {
 }
 
 }  // namespace
+
+uint32_t windows_unwind_bytes(CarefulReader& reader, uintptr_t address) {
+    UnwindInfo info;
+    return reader.read(address, &info, head_bytes) ? head_bytes + info.slot_count * 2u : 0;
+}
 
 bool run_windows_unwind(CarefulReader& reader, uintptr_t base, RuntimeFunction function, uintptr_t instruction,
                         FrameRules* rules) {
@@ -223,7 +228,7 @@ bool run_windows_unwind(CarefulReader& reader, uintptr_t base, RuntimeFunction f
         if (!is_chained(info)) {
             return unwinding.finish(rules);
         }
-        const uintptr_t behind = address + 4 + 2 * ((info.slot_count + 1u) & ~1u);
+        const uintptr_t behind = address + head_bytes + 2 * ((info.slot_count + 1u) & ~1u);
         if (!reader.read(behind, &function, sizeof(function))) {
             return false;
         }

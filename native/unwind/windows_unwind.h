@@ -19,4 +19,8 @@ struct RuntimeFunction {
 bool run_windows_unwind(CarefulReader& reader, uintptr_t base, RuntimeFunction function, uintptr_t instruction,
                         FrameRules* rules);
 
+// The size of the information there, without what a chained or handled function has behind it; 0 when it cannot be
+// read.
+uint32_t windows_unwind_bytes(CarefulReader& reader, uintptr_t address);
+
 }  // namespace nh::unwind
