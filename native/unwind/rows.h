@@ -31,6 +31,8 @@ class Row {
                 static_cast<uint64_t>(static_cast<uint32_t>(fp_offset)) << 32) {}
 
     RowKind kind() const { return static_cast<RowKind>(bits_ & 0xF); }
+    // Whether the row alone tells the step: from_sp or from_fp.
+    bool is_compact() const { return kind() == RowKind::from_sp || kind() == RowKind::from_fp; }
     intptr_t cfa_offset() const { return static_cast<int32_t>(static_cast<uint32_t>(bits_)) >> 4; }
     // Where the caller's RBP was saved, relative to the CFA; or one of the two values above.
     intptr_t fp_offset() const { return static_cast<int64_t>(bits_) >> 32; }

@@ -36,12 +36,43 @@ uintptr_t word_at(uintptr_t address) {
     return true;
 }
 
-// The kinds that are rare. `exact` is not among them.
-Step step_rarely(Row row, Registers* frame, StackWindow& window) {
+[[gnu::always_inline]] inline bool step_compactly(Row row, Registers* frame, StackWindow& window) {
+    const uintptr_t base = row.kind() == RowKind::from_sp ? frame->sp : frame->fp;
+    return step_by_row(row, base + static_cast<uintptr_t>(row.cfa_offset()), frame, window);
+}
+
+// The row of a frame that a .NET runtime has a say in. Stores the return address as it is to be recorded: the true one,
+// with its reuse epoch.
+Row settle(Row row, Registers* frame, uintptr_t* stored) {
+    if (row.kind() == RowKind::hijacked) {
+        const uintptr_t true_pc = hijacked_return_address(frame->sp - sizeof(uintptr_t));
+        if (true_pc == 0) {
+            return row;
+        }
+        frame->pc = *stored = true_pc;
+        row = find_row(true_pc);
+    }
+    if (row.kind() == RowKind::collectible) {
+        const ReusedRow now = find_reused_row(frame->pc);
+        *stored = now.tagged(frame->pc);
+        row = now.row;
+    }
+    return row;
+}
+
+// Whatever is no compact row; `stored` is the frame's recorded return address. Step::exact: ask exact_walk.
+[[gnu::noinline]] Step step_rarely(Row row, Registers* frame, StackWindow& window, uintptr_t* stored) {
     bool moved = false;
+    row = settle(row, frame, stored);
     switch (row.kind()) {
+        case RowKind::from_sp:
+        case RowKind::from_fp:
+            moved = step_compactly(row, frame, window);
+            break;
         case RowKind::outermost:
-            return Step::root;
+            return Step::root;  // in a place that other code had
+        case RowKind::exact:
+            return Step::exact;
         case RowKind::from_fp_word: {
             const uintptr_t slot = frame->fp + static_cast<uintptr_t>(row.cfa_offset());
             moved = window.readable(slot) && step_by_row(row, word_at(slot), frame, window);
@@ -86,36 +117,23 @@ uint32_t walk(const Registers& at, StackBounds& bounds, uintptr_t* pcs, uint32_t
             return count;
         }
         pcs[count++] = frame.pc;
-        Row row = find_row(frame.pc);
-        if (row.kind() == RowKind::collectible) [[unlikely]] {
-            const ReusedRow now = find_reused_row(frame.pc);
-            pcs[count - 1] = now.tagged(frame.pc);
-            row = now.row;
-        }
-        const RowKind kind = row.kind();
-        if (kind == RowKind::from_sp || kind == RowKind::from_fp) [[likely]] {
-            const uintptr_t base = kind == RowKind::from_sp ? frame.sp : frame.fp;
-            if (!step_by_row(row, base + static_cast<uintptr_t>(row.cfa_offset()), &frame, window)) [[unlikely]] {
+        const Row row = find_row(frame.pc);
+        if (row.is_compact()) [[likely]] {
+            if (!step_compactly(row, &frame, window)) [[unlikely]] {
                 *end = StackEnd::lost;
                 return count;
             }
             continue;
         }
-        if (kind == RowKind::exact) {
+        if (row.kind() == RowKind::outermost) [[likely]] {
+            *end = StackEnd::root;
+            return count;
+        }
+        const Step step = step_rarely(row, &frame, window, &pcs[count - 1]);
+        if (step == Step::exact) {
             const uint32_t exact_count = exact_walk(at, window, pcs, capacity, end);
             return exact_count != 0 ? exact_count : count;  // 0: `at` was not found on this stack, and *end is lost
         }
-        if (kind == RowKind::hijacked) {
-            const uintptr_t true_pc = hijacked_return_address(frame.sp - sizeof(uintptr_t));
-            if (true_pc == 0) {
-                *end = StackEnd::lost;
-                return count;
-            }
-            frame.pc = true_pc;
-            --count;
-            continue;
-        }
-        const Step step = step_rarely(row, &frame, window);
         if (step != Step::moved) {
             *end = step == Step::root ? StackEnd::root : StackEnd::lost;
             return count;
