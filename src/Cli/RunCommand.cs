@@ -120,6 +120,10 @@ internal sealed class RunCommand
     // those that were found until then.
     private static void Name(Recording recording, Session session)
     {
+        foreach (var note in session.NameManagedCode(session.Hurried))
+        {
+            Messages.Warn(note);
+        }
         using var symbolizer = new NativeSymbolizer();
         try
         {

@@ -14,6 +14,7 @@ internal sealed class BatchFiller
     private readonly List<TimelinePoint> _points = [];
     private int _modules;
     private int _locations;
+    private int _code;
     private int _stacks;
     private int _threads;
 
@@ -64,6 +65,11 @@ internal sealed class BatchFiller
         {
             var (module, offset, kind) = registry.Locations[_locations];
             to.Locations.Add((_locations + 1, module, offset, kind));
+        }
+
+        for (; _code < registry.Code.Count; _code++)
+        {
+            to.Code.Add(registry.Code[_code].ToRow());
         }
 
         for (; _stacks < registry.Stacks.Count; _stacks++)

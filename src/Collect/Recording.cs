@@ -1,4 +1,5 @@
 using NativeHeap.Collect.Stacks;
+using NativeHeap.Managed;
 using NativeHeap.Model;
 using NativeHeap.Symbols;
 using NativeHeap.Trace;
@@ -55,6 +56,9 @@ public sealed class Recording : IDisposable
     /// <summary>A process has ended and everything it wrote is counted.</summary>
     public event Action<ProcessInfo>? ProcessFinished;
 
+    /// <summary>A process runs .NET; it may have been seen before.</summary>
+    public event Action<ProcessId>? RuntimeSeen;
+
     /// <summary>Processes that have not ended, as far as is known.</summary>
     public int LiveProcesses => _drain.Processes.Count(process => process.End is null);
 
@@ -75,6 +79,24 @@ public sealed class Recording : IDisposable
 
     /// <summary>The trace's places in code, for those who name them, after <see cref="Finish"/>.</summary>
     public ILocationStore Locations => new RecordingLocations(_shared.Registry, _writer);
+
+    /// <summary>Names places in code of .NET, after <see cref="Finish"/> and before <see cref="Locations"/> are named.</summary>
+    /// <param name="code">What is known of a process's code; null: nothing.</param>
+    /// <param name="cancellation">Ends the work early; what was named stays.</param>
+    /// <returns>Remarks for a person.</returns>
+    /// <exception cref="TraceWriteException">The trace could not be written.</exception>
+    public IReadOnlyList<string> NameManagedCode(Func<ProcessId, CodeMap?> code, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(code);
+        if (_shared.Registry.Code.Count == 0)
+        {
+            return [];
+        }
+
+        using var naming = new CodeNaming(_shared, _writer);
+        naming.Complete(process => KnownCode(process, code), cancellation);
+        return naming.Notes;
+    }
 
     /// <summary>Takes a region over.</summary>
     /// <param name="memory">From now on owned.</param>
@@ -115,6 +137,7 @@ public sealed class Recording : IDisposable
     public bool DrainOnce()
     {
         var any = _drain.Pass();
+        LookForRuntimes();
         foreach (var process in _drain.TakeFinished())
         {
             Ended(process);
@@ -300,6 +323,41 @@ public sealed class Recording : IDisposable
     {
         _endedAtPeak.Add(process);
         ProcessFinished?.Invoke(BatchFiller.Describe(process));
+    }
+
+    // A forked child has the code its parent had.
+    private CodeMap? KnownCode(ProcessId process, Func<ProcessId, CodeMap?> code)
+    {
+        for (var tracked = _drain.Find(process); tracked is not null; tracked = tracked.Parent)
+        {
+            if (code(tracked.Id) is { } known)
+            {
+                return known;
+            }
+
+            if (tracked.Origin != ProcessOrigin.Fork)
+            {
+                break;
+            }
+        }
+
+        return null;
+    }
+
+    private void LookForRuntimes()
+    {
+        foreach (var region in _drain.Regions)
+        {
+            if (region.Modules.HasNew)
+            {
+                region.RefreshModules();
+            }
+        }
+
+        while (_shared.RuntimesSeen.TryDequeue(out var process))
+        {
+            RuntimeSeen?.Invoke(process);
+        }
     }
 
     private void RefreshModules()

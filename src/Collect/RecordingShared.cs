@@ -1,5 +1,6 @@
 using NativeHeap.Collect.Heap;
 using NativeHeap.Collect.Stacks;
+using NativeHeap.Model;
 
 namespace NativeHeap.Collect;
 
@@ -16,6 +17,9 @@ internal sealed class RecordingShared(IMappingSource? mappings)
     public StackRegistry Registry { get; } = new();
 
     public IMappingSource? Mappings => mappings;
+
+    /// <summary>Processes in which .NET was seen and nobody has been told yet.</summary>
+    public Queue<ProcessId> RuntimesSeen { get; } = new();
 
     /// <summary>Rows of mappings so far.</summary>
     public int MappingRows { get; set; }

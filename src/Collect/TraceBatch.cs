@@ -22,6 +22,8 @@ internal sealed class TraceBatch
 
     public List<(int Id, int Module, ulong Offset, FrameKind Kind)> Locations { get; } = [];
 
+    public List<CodeRow> Code { get; } = [];
+
     public List<(int Id, int Parent, int Location)> Stacks { get; } = [];
 
     public List<StackTotalRow> StackTotals { get; } = [];
@@ -82,6 +84,7 @@ internal sealed class TraceBatch
         Each(Mappings, row => writer.Put(row));
         Each(Locations, item => writer.AddLocation(
             new LocationId(item.Id), item.Module == 0 ? null : item.Module, item.Offset, item.Kind));
+        Each(Code, row => writer.Put(row));
         Each(Stacks, item => writer.AddStack(
             new StackId(item.Id), new StackId(item.Parent), new LocationId(item.Location)));
     }
@@ -114,6 +117,7 @@ internal sealed class TraceBatch
         Modules.Clear();
         Mappings.Clear();
         Locations.Clear();
+        Code.Clear();
         Stacks.Clear();
         StackTotals.Clear();
         PeaksPassed.Clear();

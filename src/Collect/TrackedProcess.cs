@@ -75,6 +75,9 @@ internal sealed class TrackedProcess : IDisposable
 
     public string? Note { get; set; }
 
+    /// <summary>It runs, or ran, .NET.</summary>
+    public bool HasRuntime { get; set; }
+
     /// <summary>Epochs as of the last commit.</summary>
     public ulong CommittedProcessEpoch { get; set; }
 
@@ -120,7 +123,7 @@ internal sealed class TrackedProcess : IDisposable
                 break;
             }
 
-            var id = _resolver.Resolve(total.Node, mayWait);
+            var id = _resolver.Resolve(total.Node, total.FirstMs, mayWait);
             if (id == 0)
             {
                 all = false;

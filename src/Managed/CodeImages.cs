@@ -2,6 +2,12 @@ using NativeHeap.Memory.Proc;
 
 namespace NativeHeap.Managed;
 
+/// <summary>An assembly's file in a process's memory, section by section at its place.</summary>
+/// <param name="Start">First address.</param>
+/// <param name="End">One past the last.</param>
+/// <param name="Path">The file.</param>
+public sealed record MappedImage(ulong Start, ulong End, string Path);
+
 /// <summary>Where a process has the files of its assemblies mapped: the code in them was compiled before. For one
 /// thread at a time.</summary>
 internal sealed class CodeImages
@@ -23,7 +29,7 @@ internal sealed class CodeImages
     }
 
     /// <summary>The image that an address lies in; null when it lies in none.</summary>
-    internal (ulong Start, ulong End, string Path)? Find(ulong address)
+    internal MappedImage? Find(ulong address)
     {
         var low = 0;
         var high = _images.Count;
@@ -46,7 +52,7 @@ internal sealed class CodeImages
         }
 
         var (end, path) = _images.GetValueAtIndex(low - 1);
-        return address < end ? (_images.GetKeyAtIndex(low - 1), end, path) : null;
+        return address < end ? new MappedImage(_images.GetKeyAtIndex(low - 1), end, path) : null;
     }
 
     // A shared mapping is the file as it lies on disk: nothing in it runs.

@@ -66,11 +66,11 @@ public sealed class CodeMap
 
     /// <summary>The assembly that an address was compiled from before the process started, by what the process has
     /// mapped; null when nobody saw it.</summary>
-    public string? ImageOf(ulong address)
+    public MappedImage? ImageOf(ulong address)
     {
         lock (_gate)
         {
-            return _images.Find(address)?.Path;
+            return _images.Find(address);
         }
     }
 

@@ -8,6 +8,7 @@ namespace NativeHeap.Managed;
 /// </summary>
 public sealed class ManagedSession : IDisposable
 {
+    private static readonly TimeSpan EndPatience = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan RundownPatience = TimeSpan.FromSeconds(10);
 
     private readonly CancellationTokenSource _ending = new();
@@ -74,13 +75,19 @@ public sealed class ManagedSession : IDisposable
         return session;
     }
 
-    /// <summary>Waits until everything that an ended process told is taken in.</summary>
+    /// <summary>Waits until everything that the process told is taken in: it has ended, or is asked to say the rest.</summary>
     /// <param name="patience">At most so long.</param>
     public void Finish(TimeSpan patience)
     {
         if (!_isConnected)
         {
-            _ending.Cancel(); // nobody came, nobody is waited for
+            Note("its runtime never came to tell its methods (DOTNET_EnableDiagnostics=0, or it ended too early)");
+            _ending.Cancel();
+        }
+
+        if (!_over.Wait(EndPatience))
+        {
+            StopStreams(); // it lives on
         }
 
         if (!_over.Wait(patience))
@@ -213,6 +220,17 @@ public sealed class ManagedSession : IDisposable
         if (_ending.IsCancellationRequested)
         {
             opened.Dispose();
+        }
+    }
+
+    private void StopStreams()
+    {
+        lock (_gate)
+        {
+            foreach (var stream in _open.OfType<EventStream>())
+            {
+                stream.StopSoon();
+            }
         }
     }
 

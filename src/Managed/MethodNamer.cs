@@ -68,7 +68,7 @@ public sealed class MethodNamer : IDisposable
             return code.Tier == CodeTier.Dynamic ? default : (map.AssemblyOf(code), code.Token);
         }
 
-        var image = map.ImageOf(code.Start);
+        var image = map.ImageOf(code.Start)?.Path;
         (LoadedAssembly? Assembly, int Token) found = default;
         foreach (var assembly in map.Assemblies.Where(assembly => image is null || assembly.Path == image))
         {

@@ -8,11 +8,15 @@ public sealed class LocationTable
     private readonly List<Location> _locations;
     private readonly ResolvedFrame[]?[] _names;
 
-    private LocationTable(List<Location> locations, ResolvedFrame[]?[] names)
+    private LocationTable(int moduleCount, List<Location> locations, ResolvedFrame[]?[] names)
     {
+        ModuleCount = moduleCount;
         _locations = locations;
         _names = names;
     }
+
+    /// <summary>Modules: ids are 1 to <c>ModuleCount</c>.</summary>
+    public int ModuleCount { get; }
 
     /// <summary>Locations: ids are 1 to <c>Count</c>.</summary>
     public int Count => _locations.Count;
@@ -25,8 +29,9 @@ public sealed class LocationTable
 
     internal static LocationTable Read(TraceDatabase database)
     {
-        var locations = ReadLocations(database, ReadModules(database));
-        return new LocationTable(locations, ReadNames(database, locations.Count, ReadStrings(database)));
+        var modules = ReadModules(database);
+        var locations = ReadLocations(database, modules);
+        return new LocationTable(modules.Count, locations, ReadNames(database, locations.Count, ReadStrings(database)));
     }
 
     private static List<Binary> ReadModules(TraceDatabase database)

@@ -61,6 +61,53 @@ public sealed class TraceReader : IDisposable
         }
     }
 
+    /// <summary>The places that no native module covers, by location.</summary>
+    public IEnumerable<CodeRow> Code()
+    {
+        var order = default(KeyOrder);
+        using var row = new Statement(
+            _database, "code", "location_id, process_id, address, epoch, seen_ns, method_id, il_offset");
+        while (row.Next())
+        {
+            var location = row.Int(0, 1, Locations.Count);
+            order.Next(row, location);
+            yield return new CodeRow(
+                new LocationId(location),
+                ProcessOf(row, 1),
+                row.Address(2),
+                row.Int(3, 0, int.MaxValue),
+                row.Long(4, 0, Limits.TimeNs),
+                row.IntOrNull(5, 1, Limits.Rows),
+                row.IntOrNull(6, 0, int.MaxValue));
+        }
+    }
+
+    /// <summary>The code of .NET methods, by id.</summary>
+    public IEnumerable<MethodRow> Methods()
+    {
+        const string Columns =
+            "id, process_id, module_id, token, type, name, signature, tier, start_address, size, load_ns, unload_ns";
+        var id = 0;
+        using var row = new Statement(_database, "method", Columns);
+        while (row.Next())
+        {
+            row.Int(0, ++id, id);
+            yield return new MethodRow(
+                id,
+                ProcessOf(row, 1),
+                row.IntOrNull(2, 1, Locations.ModuleCount),
+                row.IntOrNull(3, 0, int.MaxValue),
+                row.Text(4),
+                row.Text(5),
+                row.Text(6),
+                row.Text(7),
+                row.Address(8),
+                row.LongOrNull(9, 0, uint.MaxValue),
+                row.LongOrNull(10, 0, Limits.TimeNs),
+                row.LongOrNull(11, 0, Limits.TimeNs));
+        }
+    }
+
     /// <summary>What each stack cost in each process.</summary>
     public IEnumerable<StackTotalRow> StackTotals()
     {

@@ -15,6 +15,8 @@ public sealed partial class TraceWriter
     private WriteStatement _module;
     private WriteStatement _mapping;
     private WriteStatement _location;
+    private WriteStatement _code;
+    private WriteStatement _method;
     private WriteStatement _stack;
     private WriteStatement _stackTotal;
     private WriteStatement _peakPassed;
@@ -72,8 +74,21 @@ public sealed partial class TraceWriter
         .Bind(4, (long)row.Start).Bind(5, (long)row.End).Bind(6, (long)row.Bias)
         .Bind(7, row.LoadNs).Bind(8, row.UnloadNs));
 
-    /// <summary>Adds a place in code.</summary>
-    /// <param name="id">The next one.</param>
+    /// <summary>Writes a place that no native module covers, or writes it anew.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void Put(in CodeRow row) => Run(_code
+        .Bind(1, row.Location.Value).Bind(2, row.Process.Value).Bind(3, (long)row.Address).Bind(4, row.Epoch)
+        .Bind(5, row.SeenNs).Bind(6, row.Method).Bind(7, row.IlOffset));
+
+    /// <summary>Adds a method's code.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void AddMethod(in MethodRow row) => Run(_method
+        .Bind(1, row.Id).Bind(2, row.Process.Value).Bind(3, row.Module).Bind(4, row.Token)
+        .Bind(5, row.Type).Bind(6, row.Name).Bind(7, row.Signature).Bind(8, row.Tier)
+        .Bind(9, (long)row.Start).Bind(10, row.Size).Bind(11, row.LoadNs).Bind(12, row.UnloadNs));
+
+    /// <summary>Adds a place in code, or writes it anew.</summary>
+    /// <param name="id">The next one, or one that was written.</param>
     /// <param name="module">Its module, null when it lies in none.</param>
     /// <param name="offset">See the schema.</param>
     /// <param name="kind">What it is.</param>
@@ -230,7 +245,7 @@ public sealed partial class TraceWriter
 
     [MemberNotNull(
         nameof(_metaText), nameof(_metaNumber), nameof(_process), nameof(_thread), nameof(_module), nameof(_mapping),
-        nameof(_location), nameof(_stack), nameof(_stackTotal), nameof(_peakPassed), nameof(_cohort),
+        nameof(_location), nameof(_code), nameof(_method), nameof(_stack), nameof(_stackTotal), nameof(_peakPassed), nameof(_cohort),
         nameof(_histogram), nameof(_timeline), nameof(_ledger), nameof(_snapshot), nameof(_snapshotTotal),
         nameof(_block), nameof(_string), nameof(_frame))]
     private void PrepareStatements()
@@ -249,6 +264,11 @@ public sealed partial class TraceWriter
         _mapping = Replace(
             "mapping", "rowid, process_id, module_id, start_address, end_address, bias, load_ns, unload_ns", 8);
         _location = Replace("location", "id, module_id, offset, kind", 4);
+        _code = Replace("code", "location_id, process_id, address, epoch, seen_ns, method_id, il_offset", 7);
+        _method = Replace(
+            "method",
+            "id, process_id, module_id, token, type, name, signature, tier, start_address, size, load_ns, unload_ns",
+            12);
         _stack = Replace("stack", "id, parent_id, location_id", 3);
         _stackTotal = Replace(
             "stack_total",

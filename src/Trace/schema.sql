@@ -77,7 +77,8 @@ CREATE TABLE mapping (
 );
 
 -- A place in code. offset: ELF virtual address of the return address (for a frame interrupted by a signal, of the
--- interrupted instruction + 1); look up offset - 1. Without a module, offset is the absolute address.
+-- interrupted instruction + 1); look up offset - 1. Without a module, and for 'managed', offset is the absolute
+-- address; whose it is stands in table code.
 -- kind: 'native', 'managed', 'python', 'entry' (the allocation function, always a leaf), 'marker' (depth limit, lost,
 -- tree full). For 'entry' and 'marker' offset is the wire's marker value.
 CREATE TABLE location (
@@ -85,6 +86,36 @@ CREATE TABLE location (
     module_id INTEGER,
     offset INTEGER NOT NULL,
     kind TEXT NOT NULL
+);
+
+-- A place in code that no native module covers, of one process: compiled at run time, a stub, or code of an assembly
+-- that was compiled before (ReadyToRun).
+CREATE TABLE code (
+    location_id INTEGER PRIMARY KEY,
+    process_id INTEGER NOT NULL,
+    address INTEGER NOT NULL,           -- return address
+    epoch INTEGER NOT NULL,             -- how often other code had been there before, as far as was noticed
+    seen_ns INTEGER NOT NULL,           -- when a stack with it allocated first, as exact as the coarse clock
+    method_id INTEGER,                  -- set at close; NULL: nobody told what it was
+    il_offset INTEGER                   -- of the call, by the IL map of that very code
+);
+
+-- Machine code of .NET methods that stacks run through, as the runtime told of it: one row for each time a method was
+-- compiled. Set at close.
+CREATE TABLE method (
+    id INTEGER PRIMARY KEY,
+    process_id INTEGER NOT NULL,
+    module_id INTEGER,                  -- the assembly; NULL for what belongs to none (stubs, emitted methods)
+    token INTEGER,                      -- metadata token of what was compiled (of an async method its MoveNext)
+    type TEXT NOT NULL,                 -- type, name and signature in metadata's and IL's spelling; the name that its
+    name TEXT NOT NULL,                 -- author gave it stands in frame
+    signature TEXT NOT NULL,
+    tier TEXT NOT NULL,                 -- 'minopts', 'optimized', 'tier0', 'tier1', 'osr', 'tier0instrumented',
+                                        -- 'tier1instrumented', 'readytorun', 'dynamic', 'unknown'
+    start_address INTEGER NOT NULL,
+    size INTEGER,                       -- NULL: not told
+    load_ns INTEGER,                    -- NULL: before anybody asked
+    unload_ns INTEGER
 );
 
 CREATE TABLE string (id INTEGER PRIMARY KEY, text TEXT NOT NULL);

@@ -9,7 +9,7 @@ public readonly record struct TraceColumn(string Table, string Name);
 public static class TraceColumns
 {
     private static readonly HashSet<string> s_tablesWithId =
-        ["location", "module", "process", "snapshot", "stack", "string", "thread"];
+        ["location", "method", "module", "process", "snapshot", "stack", "string", "thread"];
 
     /// <summary>All columns of all tables.</summary>
     public static IReadOnlyList<TraceColumn> Of(string path)

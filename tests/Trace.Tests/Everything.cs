@@ -16,6 +16,7 @@ internal static class Everything
 
         rows += reader.StackTotals().LongCount() + reader.Cohorts().LongCount() + reader.Timeline().LongCount();
         rows += reader.Histogram(HistogramKind.Size).LongCount() + reader.Histogram(HistogramKind.Lifetime).LongCount();
+        rows += reader.Code().LongCount() + reader.Methods().LongCount();
         foreach (var snapshot in reader.Snapshots())
         {
             rows += reader.SnapshotTotals(snapshot).LongCount();

@@ -241,7 +241,7 @@ internal sealed class ProcessHeap : IDisposable
 
     private void ApplyBirth(in HeapOperation birth)
     {
-        var stack = StackOf(birth.Node);
+        var stack = StackOf(birth.Node, birth.TimeMs);
         var block = new LiveBlock
         {
             Address = birth.Address,
@@ -376,23 +376,24 @@ internal sealed class ProcessHeap : IDisposable
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int StackOf(uint node)
+    private int StackOf(uint node, uint timeMs)
     {
         var index = _indexByNode.Find(node);
-        return index >= 0 ? index : AddStack(node);
+        return index >= 0 ? index : AddStack(node, timeMs);
     }
 
-    private int AddStack(uint node)
+    private int AddStack(uint node, uint timeMs)
     {
         // A node that cannot be is the root: a stack of which nothing is known.
         if (node >= _nodeCapacity && node != 0)
         {
-            return StackOf(0);
+            return StackOf(0, timeMs);
         }
 
         var index = Stacks.Add(new StackTotal
         {
             Node = node,
+            FirstMs = timeMs,
             ProcessEpoch = Live.Epoch,
             TraceEpoch = _trace.Epoch,
             NextTwin = -1,

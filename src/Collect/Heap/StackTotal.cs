@@ -38,6 +38,9 @@ internal struct StackTotal
 
     public uint Node;
 
+    /// <summary>When it allocated first, milliseconds since the trace's start.</summary>
+    public uint FirstMs;
+
     /// <summary>The trace's stack, 0 until resolved.</summary>
     public int StackId;
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using NativeHeap.Collect.Launching;
 using NativeHeap.Collect.Server;
 using NativeHeap.Managed;
@@ -22,7 +23,7 @@ public sealed class Session : IDisposable
     private readonly ResidentSampler _sampler;
     private readonly TargetHost _host;
     private readonly ControlServer _server;
-    private readonly ManagedSession? _commandsRuntime;
+    private readonly Runtimes _runtimes;
     private readonly ManualResetEventSlim _over = new();
     private volatile bool _rootEnded;
     private readonly CancellationTokenSource _hurried = new();
@@ -44,11 +45,11 @@ public sealed class Session : IDisposable
         _drain = new DrainLoop(_recording, _heartbeat, new SnapshotTriggers(options.SnapshotIntervalNs, options.SnapshotGrowthBytes));
         _poll = new PollLoop(TakeFault);
         _sampler = new ResidentSampler(_drain.Post);
-        _host = new TargetHost(_recording, mappings, _poll, _drain, _heartbeat, _sampler);
+        _runtimes = new Runtimes(options.ExpectsRuntime ? ListenToRuntime(_folder.RuntimePortPath) : null);
+        _host = new TargetHost(_recording, mappings, _runtimes, _poll, _drain, _heartbeat, _sampler);
         _server = ControlServer.Listen(_folder.SocketPath, _poll, _host);
         if (options.ExpectsRuntime)
         {
-            _commandsRuntime = ManagedSession.Listen(_folder.RuntimePortPath);
             _host.AwaitRuntime();
         }
         _drain.Faulted += TakeFault;
@@ -123,9 +124,17 @@ public sealed class Session : IDisposable
             _recording.Note(process.Id, "was still running when the recording ended");
         }
         _recording.Tick(Heartbeat.Clock());
+        _runtimes.Finish(_recording.Note);
         _recording.Finish();
         return _recording;
     }
+
+    /// <summary>Names code of .NET in the trace, by what its runtimes have told. After <see cref="Finish"/>.</summary>
+    /// <param name="cancellation">Ends the work early.</param>
+    /// <returns>Remarks for a person.</returns>
+    /// <exception cref="TraceWriteException">The trace cannot be written.</exception>
+    public IReadOnlyList<string> NameManagedCode(CancellationToken cancellation) =>
+        _recording.NameManagedCode(_runtimes.CodeOf, cancellation);
 
     /// <summary>Cancelled when the user does not want to wait for anything more.</summary>
     public CancellationToken Hurried => _hurried.Token;
@@ -139,7 +148,7 @@ public sealed class Session : IDisposable
         _sampler.Dispose();
         _poll.Dispose();
         _server.Dispose();
-        _commandsRuntime?.Dispose();
+        _runtimes.Dispose();
         _drain.Dispose();
         _recording.Dispose();
         _heartbeat.Dispose();
@@ -148,6 +157,10 @@ public sealed class Session : IDisposable
         _over.Dispose();
         _hurried.Dispose();
     }
+
+    // A method of its own: who records no .NET never loads what listens to it.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static ManagedSession ListenToRuntime(string path) => ManagedSession.Listen(path);
 
     private Dictionary<string, string> Settings()
     {

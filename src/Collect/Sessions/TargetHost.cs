@@ -24,6 +24,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
     private readonly ProcessTracker _tracker;
     private readonly SnapshotRequests _requests;
     private readonly ProcessMappings _mappings;
+    private readonly Runtimes _runtimes;
     private readonly Dictionary<SharedRegion, Arrival> _arriving = []; // the poll thread's
     private readonly Dictionary<ProcessId, Image> _images = []; // the drain's
     private readonly ManualResetEventSlim _rootKnown = new();
@@ -39,12 +40,14 @@ internal sealed class TargetHost : IServerHost, IDisposable
     public TargetHost(
         Recording recording,
         ProcessMappings mappings,
+        Runtimes runtimes,
         PollLoop poll,
         DrainLoop drain,
         Heartbeat heartbeat,
         ResidentSampler sampler)
     {
         _mappings = mappings;
+        _runtimes = runtimes;
         _recording = recording;
         _poll = poll;
         _drain = drain;
@@ -53,6 +56,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
         _tracker = new ProcessTracker(poll);
         _requests = new SnapshotRequests(drain);
         recording.ProcessFound += Found;
+        recording.RuntimeSeen += runtimes.Seen;
     }
 
     private sealed record Arrival(ProcessIntroduction Introduction, Peer Peer);
@@ -244,6 +248,8 @@ internal sealed class TargetHost : IServerHost, IDisposable
         _sampler.Add(id, hostPid);
         _requests.Know(hostPid);
         _mappings.Know(pid, hostPid);
+        _runtimes.CommandPid = _root?.Pid ?? 0;
+        _runtimes.Know(id, hostPid);
     }
 
     // A forked child has claimed a slot. The drain's thread.

@@ -23,6 +23,9 @@ internal sealed class ModuleTable
     /// may be among them.</summary>
     public int Unfilled => _unfilled.Count;
 
+    /// <summary>Whether the shim has added any since <see cref="Refresh"/>.</summary>
+    public bool HasNew => _region.ModuleCount > _seen || _unfilled.Count > 0;
+
     /// <summary>Reads what is new, and which modules are gone.</summary>
     /// <param name="owner">The process of a slot, null when there is none.</param>
     /// <param name="shared">The recording's.</param>
@@ -84,6 +87,12 @@ internal sealed class ModuleTable
         };
         process.Modules.Add(module);
         _loaded.Add(module);
+        if (binary.Path.EndsWith("/libcoreclr.so", StringComparison.Ordinal))
+        {
+            process.HasRuntime = true;
+            shared.RuntimesSeen.Enqueue(process.Id);
+        }
+
         return true;
     }
 }

@@ -10,6 +10,7 @@ internal sealed class StackRegistry
 {
     private readonly Dictionary<Binary, int> _moduleIds = [];
     private readonly Dictionary<(int Module, ulong Offset, FrameKind Kind), int> _locationIds = [];
+    private readonly Dictionary<(ProcessId Process, ulong Address, int Epoch), int> _codeIds = [];
     private readonly Dictionary<(int Parent, int Location), int> _stackIds = [];
     private readonly List<int> _depths = [];
 
@@ -22,10 +23,33 @@ internal sealed class StackRegistry
     /// <summary>Nodes of the merged tree; parent 0 is the root.</summary>
     public List<(int Parent, int Location)> Stacks { get; } = [];
 
+    /// <summary>The places that lie in no binary's code, each of one process.</summary>
+    public List<CodePlace> Code { get; } = [];
+
     public int ModuleId(Binary binary) => Id(_moduleIds, Modules, binary);
 
     public int LocationId(int module, ulong offset, FrameKind kind) =>
         Id(_locationIds, Locations, (module, offset, kind));
+
+    /// <summary>A place that lies in no binary's code: what it is depends on whose it is, and when.</summary>
+    /// <param name="process">Whose.</param>
+    /// <param name="address">Return address.</param>
+    /// <param name="epoch">How often its code had been given up for other code.</param>
+    /// <param name="seenMs">Milliseconds since the trace's start.</param>
+    public int CodeId(ProcessId process, ulong address, int epoch, uint seenMs)
+    {
+        if (!_codeIds.TryGetValue((process, address, epoch), out var index))
+        {
+            Locations.Add((0, address, FrameKind.Native));
+            index = Code.Count;
+            _codeIds.Add((process, address, epoch), index);
+            Code.Add(new CodePlace(Locations.Count, process, address, epoch) { SeenMs = seenMs });
+        }
+
+        var place = Code[index];
+        place.SeenMs = Math.Min(place.SeenMs, seenMs);
+        return place.Location;
+    }
 
     public int StackId(int parent, int location)
     {

@@ -12,6 +12,8 @@ internal sealed class StackResolver
     private const uint FirstGeneration = (uint)Marker.Generation;
     private const int MostDepth = (int)WireConstants.MaxFrames + 16;
     private const long MappingsAgeMs = 2000;
+    private const int EpochShift = 48; // a node's pc: address below, reuse epoch above
+    private const ulong AddressMask = (1UL << EpochShift) - 1;
 
     private readonly TrackedProcess _process;
     private readonly RegionView _region;
@@ -32,9 +34,10 @@ internal sealed class StackResolver
 
     /// <summary>Resolves a leaf.</summary>
     /// <param name="leaf">Any number.</param>
+    /// <param name="seenMs">When it allocated first, milliseconds since the trace's start.</param>
     /// <param name="mayWait">True: a place that no module covers yet is no answer, ask again later.</param>
     /// <returns>The stack's id, or 0: ask again.</returns>
-    public int Resolve(uint leaf, bool mayWait)
+    public int Resolve(uint leaf, uint seenMs, bool mayWait)
     {
         var (stack, generation) = Climb(leaf);
         for (var i = _path.Count - 1; i >= 0; i--)
@@ -46,7 +49,7 @@ internal sealed class StackResolver
             }
             else if (_registry.Depth(stack) < MostDepth)
             {
-                var location = Locate(pc, generation, mayWait);
+                var location = Locate(pc, generation, seenMs, mayWait);
                 if (location == 0)
                 {
                     return 0;
@@ -99,7 +102,7 @@ internal sealed class StackResolver
         return (0, 0);
     }
 
-    private int Locate(ulong pc, uint generation, bool mayWait)
+    private int Locate(ulong pc, uint generation, uint seenMs, bool mayWait)
     {
         if (pc < WireConstants.FirstCodeAddress)
         {
@@ -109,7 +112,8 @@ internal sealed class StackResolver
                 : MarkerLocation(Enum.IsDefined(marker) ? marker : Marker.Lost);
         }
 
-        var module = FindModule(pc - 1, generation);
+        var address = pc & AddressMask;
+        var module = FindModule(address - 1, generation);
         if (module is null)
         {
             if (mayWait && _process.Region.Modules.Unfilled > 0)
@@ -117,12 +121,12 @@ internal sealed class StackResolver
                 return 0;
             }
 
-            module = FindMapped(pc - 1);
+            module = FindMapped(address - 1);
         }
 
         return module is null
-            ? _registry.LocationId(0, pc, FrameKind.Native)
-            : _registry.LocationId(module.Module, pc - module.Bias, FrameKind.Native);
+            ? _registry.CodeId(_process.Id, address, (int)(pc >> EpochShift), seenMs)
+            : _registry.LocationId(module.Module, address - module.Bias, FrameKind.Native);
     }
 
     private int MarkerLocation(Marker marker) => _registry.LocationId(0, (ulong)marker, FrameKind.Marker);
