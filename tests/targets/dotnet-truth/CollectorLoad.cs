@@ -1,8 +1,15 @@
 namespace Truth;
 
-/// <summary>Threads that allocate and collect without a pause, until disposed.</summary>
+/// <summary>
+/// Threads that allocate, and collect every few blocks and whenever <see cref="Ask"/> is called, until disposed. Never
+/// faster than that, so that the others come on when processors are few.
+/// </summary>
 internal sealed class CollectorLoad : IDisposable
 {
+    private const int BlocksPerCollection = 4;
+
+    private static volatile bool _asked;
+
     private readonly Thread[] _threads;
     private volatile bool _over;
 
@@ -14,6 +21,9 @@ internal sealed class CollectorLoad : IDisposable
             thread.Start();
         }
     }
+
+    /// <summary>A collection begins as soon as can be; the caller does not wait for it.</summary>
+    public static void Ask() => _asked = true;
 
     public void Dispose()
     {
@@ -30,15 +40,25 @@ internal sealed class CollectorLoad : IDisposable
         for (var i = 0; !_over; i++)
         {
             kept[i % kept.Length] = new byte[i % 2000];
+            Thread.Yield();
         }
         GC.KeepAlive(kept);
     }
 
     private void Collect()
     {
-        while (!_over)
+        for (var next = 0; !_over;)
         {
-            GC.Collect(0);
+            if (_asked || Ledger.Blocks >= next)
+            {
+                _asked = false;
+                GC.Collect(0);
+                next = Ledger.Blocks + BlocksPerCollection;
+            }
+            else
+            {
+                Thread.SpinWait(10);
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ namespace Truth;
 
 /// <summary>
 /// What the runtime itself said of every stack that allocated. Lines of the file, fields parted by tabs:
-/// <c>method ID MODULE MVID TOKEN TYPE NAME</c> (TOKEN 0: made at run time), <c>stack ID METHOD+OFFSET…</c> (innermost
+/// <c>method ID MODULE MVID TOKEN TYPE NAME how</c> (TOKEN 0: made at run time; how: "pinvoke", or nothing), <c>stack ID METHOD+OFFSET…</c> (innermost
 /// caller first; OFFSET into the method's native code), <c>block ADDRESS STACK KIND</c>. Numbers other than ids are
 /// hexadecimal. May be used from several threads.
 /// </summary>
@@ -65,15 +65,16 @@ internal static class Ledger
     {
         if (method is null)
         {
-            return Id(s_methods, "method", "\t\t\t0\t\t");
+            return Id(s_methods, "method", "\t\t\t0\t\t\t");
         }
         var (mvid, token) = (method.Module.ModuleVersionId, Token(method));
         var module = token == 0 ? "" : Path.GetFileName(method.Module.FullyQualifiedName);
         var type = method.DeclaringType is { } declaring ? Definition(declaring).FullName : "";
+        var how = method.Attributes.HasFlag(MethodAttributes.PinvokeImpl) ? "pinvoke" : "";
         return Id(
             s_methods,
             "method",
-            string.Create(CultureInfo.InvariantCulture, $"\t{module}\t{mvid}\t{token:x}\t{type}\t{method.Name}"));
+            string.Create(CultureInfo.InvariantCulture, $"\t{module}\t{mvid}\t{token:x}\t{type}\t{method.Name}\t{how}"));
     }
 
     private static Type Definition(Type type) => type.IsGenericType ? type.GetGenericTypeDefinition() : type;

@@ -30,6 +30,6 @@ foreach (var (kind, count) in Ledger.Kinds.OrderBy(pair => pair.Key, StringCompa
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kind} {count}"));
 }
 File.WriteAllText(file + ".new", Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
-File.Move(file + ".new", file + ".ready");
+File.Move(file + ".new", file + ".ready", overwrite: true);
 Console.WriteLine("READY");
 Console.In.ReadLine();
