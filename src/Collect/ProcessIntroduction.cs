@@ -16,5 +16,6 @@ public sealed record ProcessIntroduction(
 /// <summary>A forked child that was found in a region.</summary>
 /// <param name="Id">Its row.</param>
 /// <param name="Pid">In its own pid namespace.</param>
-/// <param name="ParentId">The process it was forked from.</param>
-public sealed record ForkedProcess(ProcessId Id, int Pid, ProcessId ParentId);
+/// <param name="ParentId">The process it was forked from, which may have ended.</param>
+/// <param name="Region">The region that both share.</param>
+public sealed record ForkedProcess(ProcessId Id, int Pid, ProcessId ParentId, IRegionMemory Region);

@@ -44,7 +44,7 @@ public sealed class Recording : IDisposable
         _shared = new RecordingShared(mappings);
         _drain = new RecordingDrain(_shared);
         _drain.Found += process => ProcessFound?.Invoke(
-            new ForkedProcess(process.Id, process.Pid, process.Parent!.Id));
+            new ForkedProcess(process.Id, process.Pid, process.Parent!.Id, process.Region.Memory));
         _drain.Widened += () => _newWidths.Add(_shared.Buckets.BucketNs);
         _filler = new BatchFiller(_shared);
         _committer = new TraceCommitter(writer);

@@ -8,7 +8,6 @@ internal sealed class TrackedRegion
 {
     private readonly TrackedProcess?[] _processes;
     private readonly IDrainHost _host;
-    private readonly IRegionMemory _memory;
     private int _lastSlot;
     private readonly RecordingShared _shared;
 
@@ -18,7 +17,7 @@ internal sealed class TrackedRegion
     /// <param name="host">The recording.</param>
     public TrackedRegion(IRegionMemory memory, RecordingShared shared, IDrainHost host)
     {
-        _memory = memory;
+        Memory = memory;
         _shared = shared;
         _host = host;
         View = memory.View;
@@ -30,6 +29,8 @@ internal sealed class TrackedRegion
             Rings[i] = new RingFeed(this, i, shared, host);
         }
     }
+
+    public IRegionMemory Memory { get; }
 
     public RegionView View { get; }
 
@@ -125,15 +126,15 @@ internal sealed class TrackedRegion
     /// <returns>True when it is gone.</returns>
     public bool TryRelease()
     {
-        if (_memory.IsMappedByOthers())
+        if (Memory.IsMappedByOthers())
         {
             return false;
         }
 
-        _memory.Dispose();
+        Memory.Dispose();
         return true;
     }
 
     /// <summary>Unmaps the region.</summary>
-    public void Release() => _memory.Dispose();
+    public void Release() => Memory.Dispose();
 }

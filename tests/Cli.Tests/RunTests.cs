@@ -92,7 +92,7 @@ public sealed class RunTests : IDisposable
         // The child goes on after its parent until the trace shows the parent's end; only then it allocates.
         var script = $"(while ! test -e {_folder["go"]}; do sleep 0.01; done; exec {CommandLine.Target("entry_points")}) & exit 0";
         using var line = CommandLine.Start(["run", "-o", TracePath, "--wait-children", "--", "sh", "-c", script]);
-        CommandLine.Until(() => HasEndedFirst(TracePath));
+        CommandLine.Until(() => HasEnded(TracePath, 0));
         File.WriteAllText(_folder["go"], "");
         Assert.Equal(0, line.Finish().Code);
         using var trace = TraceReader.Open(TracePath);
@@ -101,6 +101,19 @@ public sealed class RunTests : IDisposable
         Assert.NotNull(last.EndNs);
         Assert.True(last.Totals.Allocations > 200);
         Assert.True(trace.Info.Complete);
+    }
+
+    [Fact]
+    public void A_process_that_is_heard_of_after_its_parents_end_is_recorded()
+    {
+        using var line = CommandLine.Start(["run", "-o", TracePath, "--", CommandLine.Target("orphan"), _folder["go"]]);
+        CommandLine.Until(() => HasEnded(TracePath, 1));
+        File.WriteAllText(_folder["go"], "");
+        Assert.Equal(0, line.Finish().Code);
+        using var trace = TraceReader.Open(TracePath);
+        Assert.True(trace.Info is { Closed: true, Complete: true });
+        Assert.Equal([1L, 5L, 3L], trace.Processes.Select(process => process.Totals.Allocations));
+        Assert.Equal(trace.Processes[1].Pid, trace.Processes[2].ParentPid);
     }
 
     [Fact]
@@ -138,12 +151,12 @@ public sealed class RunTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private static bool HasEndedFirst(string path)
+    private static bool HasEnded(string path, int index)
     {
         try
         {
             using var trace = TraceReader.Open(path);
-            return trace.Processes.Count > 0 && trace.Processes[0].EndNs is not null;
+            return trace.Processes.Count > index && trace.Processes[index].EndNs is not null;
         }
         catch (TraceException)
         {

@@ -26,7 +26,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
     private readonly ProcessMappings _mappings;
     private readonly Runtimes _runtimes;
     private readonly Dictionary<SharedRegion, Arrival> _arriving = []; // the poll thread's
-    private readonly Dictionary<ProcessId, Image> _images = []; // the drain's
+    private readonly Dictionary<IRegionMemory, Image> _images = []; // the drain's
     private readonly ManualResetEventSlim _rootKnown = new();
     private TargetRoot? _root;
     private bool _rootSaidHello; // the poll thread's
@@ -61,7 +61,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
 
     private sealed record Arrival(ProcessIntroduction Introduction, Peer Peer);
 
-    private sealed record Image(SharedRegion Region, ulong BornNs, bool IsElsewhere);
+    private sealed record Image(string RegionName, ulong BornNs, bool IsElsewhere);
 
     /// <summary>Processes that asked for a region and got none. Any thread.</summary>
     public int Refused { get; private set; }
@@ -198,7 +198,6 @@ internal sealed class TargetHost : IServerHost, IDisposable
         region.Released += () =>
         {
             _heartbeat.Remove(region.View);
-            _drain.Ignore(region.View);
             Interlocked.Decrement(ref _liveRegions);
         };
     }
@@ -228,14 +227,19 @@ internal sealed class TargetHost : IServerHost, IDisposable
         {
             AttachMissingRoot();
         }
+        // Children may be found in it as long as it lives, also when the process that said hello has ended long ago.
+        _images.Add(region, new Image(region.Name, introduction.StartNs, introduction.Pid != peer.Pid));
+        _drain.Listen(region.View);
+        region.Released += () =>
+        {
+            _images.Remove(region);
+            _drain.Ignore(region.View);
+        };
         var id = _recording.Attach(region, introduction);
         if (isRoot)
         {
             _rootId = id;
         }
-        var isElsewhere = introduction.Pid != peer.Pid;
-        _images.Add(id, new Image(region, introduction.StartNs, isElsewhere));
-        _drain.Listen(region.View);
         if (peer.Pid != 0)
         {
             Follow(id, introduction.Pid, peer.Pid);
@@ -255,11 +259,10 @@ internal sealed class TargetHost : IServerHost, IDisposable
     // A forked child has claimed a slot. The drain's thread.
     private void Found(ForkedProcess child)
     {
-        var image = _images[child.ParentId];
-        _images.Add(child.Id, image);
+        var image = _images[child.Region];
         _poll.Post(() =>
         {
-            var hostPid = ProcessTracker.Find(child.Pid, image.Region.Name, image.BornNs, image.IsElsewhere);
+            var hostPid = ProcessTracker.Find(child.Pid, image.RegionName, image.BornNs, image.IsElsewhere);
             if (hostPid is not { } pid)
             {
                 Ended(child.Id, 0, null);
@@ -282,7 +285,6 @@ internal sealed class TargetHost : IServerHost, IDisposable
         _drain.Post(recording =>
         {
             _requests.Forget(hostPid);
-            _images.Remove(id);
             NoteEnd(recording, id, now, StatusOf(status));
         });
     }
