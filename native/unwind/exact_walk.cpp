@@ -124,11 +124,13 @@ Step step_uncovered_exactly(RegisterFile* registers, StackWindow& window) {
 }
 
 // Puts the true return address in place of one that a .NET runtime planted.
-void undo_hijack(RegisterFile* registers) {
+void undo_hijack(RegisterFile* registers, StackWindow& window) {
     const uintptr_t pc = registers->value[rip];
+    const uintptr_t slot = registers->value[rsp] - sizeof(uintptr_t);
     ElfImage image;
-    if (in_runtime_module(pc) && find_module(pc, &image) != ModuleKnown::none && is_planted(image, pc)) {
-        const uintptr_t true_pc = hijacked_return_address(registers->value[rsp] - sizeof(uintptr_t));
+    if (in_runtime_module(pc) && window.readable(slot) && *reinterpret_cast<const uintptr_t*>(slot) == pc &&
+        find_module(pc, &image) != ModuleKnown::none && is_planted(image, pc)) {
+        const uintptr_t true_pc = hijacked_return_address(slot);
         registers->value[rip] = true_pc != 0 ? true_pc : pc;
     }
 }
@@ -172,7 +174,7 @@ uint32_t exact_walk(const Registers& at, StackWindow& window, uintptr_t* pcs, ui
     }
     uint32_t count = 0;
     for (;;) {
-        undo_hijack(&registers);
+        undo_hijack(&registers, window);
         const uintptr_t pc = registers.value[rip];
         if (!is_code_address(pc)) {
             *end = pc == 0 ? StackEnd::root : StackEnd::lost;

@@ -64,6 +64,15 @@ Row compact(const FrameRules& rules, uintptr_t pc, uintptr_t limit) {
 }
 
 Row compile_row(uintptr_t pc, bool* keep) {
+    ElfImage image;
+    if (in_runtime_module(pc) && find_module(pc, &image) == ModuleKnown::remembered && is_planted(image, pc)) {
+        *keep = true;
+        return Row(RowKind::hijacked);
+    }
+    return compile_described_row(pc, keep);
+}
+
+Row compile_described_row(uintptr_t pc, bool* keep) {
     const uintptr_t instruction = pc - 1;  // within the call, or the first byte of the interrupted instruction
     ElfImage image;
     const ModuleKnown known = find_module(instruction, &image);
@@ -79,9 +88,6 @@ Row compile_row(uintptr_t pc, bool* keep) {
     }
     if (is_signal_return(image, pc)) {
         return Row(RowKind::signal);
-    }
-    if (in_runtime_module(pc) && is_planted(image, pc)) {
-        return Row(RowKind::hijacked);
     }
     FrameDescription description;
     if (!find_description(image, instruction, &description)) {

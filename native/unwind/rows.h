@@ -51,6 +51,8 @@ Row compact(const FrameRules& rules, uintptr_t pc, uintptr_t limit);
 // Compiles the row for a stored pc (see wire::node: pc - 1 lies in the instruction). Sets *keep when the row may be
 // cached, that is, when its module is one whose unloading will be noticed. Takes 0.5 to a few microseconds.
 Row compile_row(uintptr_t pc, bool* keep);
+// The same for a pc that no .NET runtime planted.
+Row compile_described_row(uintptr_t pc, bool* keep);
 
 // Lock-free and bounded: 16,384 sets of 4 rows, a set a cache line. Forgetting all rows is one addition.
 struct RowEntry {

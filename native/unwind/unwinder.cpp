@@ -43,9 +43,14 @@ uintptr_t word_at(uintptr_t address) {
 
 // The row of a frame that a .NET runtime has a say in. Stores the return address as it is to be recorded: the true one,
 // with its reuse epoch.
-Row settle(Row row, Registers* frame, uintptr_t* stored) {
+Row settle(Row row, Registers* frame, StackWindow& window, uintptr_t* stored) {
     if (row.kind() == RowKind::hijacked) {
-        const uintptr_t true_pc = hijacked_return_address(frame->sp - sizeof(uintptr_t));
+        const uintptr_t slot = frame->sp - sizeof(uintptr_t);
+        bool keep;
+        if (!window.readable(slot) || word_at(slot) != frame->pc) {
+            return compile_described_row(frame->pc, &keep);  // interrupted in front of such a function
+        }
+        const uintptr_t true_pc = hijacked_return_address(slot);
         if (true_pc == 0) {
             return row;
         }
@@ -63,7 +68,7 @@ Row settle(Row row, Registers* frame, uintptr_t* stored) {
 // Whatever is no compact row; `stored` is the frame's recorded return address. Step::exact: ask exact_walk.
 [[gnu::noinline]] Step step_rarely(Row row, Registers* frame, StackWindow& window, uintptr_t* stored) {
     bool moved = false;
-    row = settle(row, frame, stored);
+    row = settle(row, frame, window, stored);
     switch (row.kind()) {
         case RowKind::from_sp:
         case RowKind::from_fp:
