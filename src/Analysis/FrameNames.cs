@@ -1,28 +1,32 @@
+using System.Diagnostics.CodeAnalysis;
 using NativeHeap.Model;
 
 namespace NativeHeap.Analysis;
 
 /// <summary>What the frames of a tree are called when they are added up: functions, modules or lines. Names are numbered from 0.
 /// Not for several threads.</summary>
-internal sealed class FrameNames
+internal sealed class FrameNames<TName>
+    where TName : notnull
 {
     private readonly FrameTree _tree;
     private readonly int[] _nameOfFrame;
-    private readonly List<string> _names = [];
+    private readonly List<TName> _names = [];
     private readonly List<int> _seenAt = [];
     private int _walk;
 
+    /// <summary>Tells a frame's name.</summary>
+    public delegate bool TryName(Frame frame, [MaybeNullWhen(false)] out TName name);
+
     /// <param name="tree">The tree; must not grow meanwhile.</param>
-    /// <param name="nameOf">A frame's name; null: it has none.</param>
-    public FrameNames(FrameTree tree, Func<Frame, string?> nameOf)
+    /// <param name="tryName">A frame's name; false: it has none.</param>
+    public FrameNames(FrameTree tree, TryName tryName)
     {
         _tree = tree;
         _nameOfFrame = new int[tree.FrameCount];
-        var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
+        var numbers = new Dictionary<TName, int>();
         for (var i = 0; i < _nameOfFrame.Length; i++)
         {
-            var name = nameOf(tree.FrameAt(i));
-            if (name is null)
+            if (!tryName(tree.FrameAt(i), out var name))
             {
                 _nameOfFrame[i] = -1;
             }
@@ -40,27 +44,21 @@ internal sealed class FrameNames
     public int Count => _names.Count;
 
     /// <summary>A name by its number.</summary>
-    public string this[int number] => _names[number];
-
-    /// <summary>A function; of code without a name, its module and offset.</summary>
-    public static string? FunctionOf(Frame frame) => frame switch
-    {
-        { Location.Kind: FrameKind.Entry or FrameKind.Marker } => null,
-        { Name.Function: { } function } => function,
-        { Location: { Module: { } module, Offset: var offset } } => $"{Path.GetFileName(module.Path)}+0x{offset:x}",
-        _ => $"0x{frame.Location.Offset:x}",
-    };
-
-    /// <summary>A module's file name.</summary>
-    public static string? ModuleOf(Frame frame) => frame switch
-    {
-        { Location.Kind: FrameKind.Entry or FrameKind.Marker } => null,
-        { Location.Module: { } module } => Path.GetFileName(module.Path),
-        _ => "(code of no module)",
-    };
+    public TName this[int number] => _names[number];
 
     /// <summary>The name of a node's own frame; -1: none.</summary>
     public int NameOf(int node) => node == 0 ? -1 : _nameOfFrame[_tree.FrameOf(node)];
+
+    /// <summary>The first name from a node outwards; -1: none.</summary>
+    public int InnermostOf(int node)
+    {
+        while (node != 0 && NameOf(node) < 0)
+        {
+            node = _tree.Parent(node);
+        }
+
+        return NameOf(node);
+    }
 
     /// <summary>Calls for each name on the stack that ends in a node, once however often it occurs.</summary>
     public void ForEachOnStack(int node, Action<int> action)
@@ -75,5 +73,41 @@ internal sealed class FrameNames
                 action(name);
             }
         }
+    }
+}
+
+/// <summary>The names that frames are added up by.</summary>
+internal static class FrameNaming
+{
+    /// <summary>A function; of code without a name, its module and offset.</summary>
+    public static bool TryFunction(Frame frame, [MaybeNullWhen(false)] out string name)
+    {
+        name = frame switch
+        {
+            { Location.Kind: FrameKind.Entry or FrameKind.Marker } => null,
+            { Name.Function: { } function } => function,
+            { Location: { Module: { } module, Offset: var offset } } => $"{Path.GetFileName(module.Path)}+0x{offset:x}",
+            _ => $"0x{frame.Location.Offset:x}",
+        };
+        return name is not null;
+    }
+
+    /// <summary>A module's file name.</summary>
+    public static bool TryModule(Frame frame, [MaybeNullWhen(false)] out string name)
+    {
+        name = frame switch
+        {
+            { Location.Kind: FrameKind.Entry or FrameKind.Marker } => null,
+            { Location.Module: { } module } => Path.GetFileName(module.Path),
+            _ => "(code of no module)",
+        };
+        return name is not null;
+    }
+
+    /// <summary>A line of a source file.</summary>
+    public static bool TryLine(Frame frame, out (string File, int Line) line)
+    {
+        line = frame.Name is { File: { } file, Line: { } number } ? (file, number) : default;
+        return line.File is not null;
     }
 }

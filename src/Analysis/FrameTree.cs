@@ -34,7 +34,7 @@ internal sealed class FrameTree(Func<Frame, FrameKey> key)
         if (!_frameIds.TryGetValue(name, out var id))
         {
             id = _frames.Count;
-            _frames.Add(frame);
+            _frames.Add(name.Name == frame.Name ? frame : frame with { Name = name.Name }); // what they differ in is not shown
             _frameIds.Add(name, id);
         }
 

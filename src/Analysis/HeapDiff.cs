@@ -179,7 +179,8 @@ public static class HeapDiff
     private static List<(CostChange Change, Func<DiffItem> Make)> Names(
         FrameTree tree, CostChange[] changes, DiffGroup group)
     {
-        var names = new FrameNames(tree, group == DiffGroup.Module ? FrameNames.ModuleOf : FrameNames.FunctionOf);
+        var names = new FrameNames<string>(
+            tree, group == DiffGroup.Module ? FrameNaming.TryModule : FrameNaming.TryFunction);
         var sums = new CostChange[names.Count];
         for (var node = 1; node < changes.Length; node++)
         {

@@ -58,6 +58,20 @@ public sealed class Profile : IDisposable
     /// <summary>The stacks and what they cost.</summary>
     public StackAnswer Ask(StackQuestion question) => Checked(() => Answer(question));
 
+    /// <summary>What every stack allocated ever, and what of it was alive at the end. Made as they are enumerated.</summary>
+    /// <param name="pid">Only the processes of this pid; null: all.</param>
+    public IReadOnlyList<StackUsage> Usage(int? pid = null)
+    {
+        var ever = Select(new StackQuestion { By = StackMeasure.Allocated, Pid = pid }).Costs;
+        var live = Select(new StackQuestion { By = StackMeasure.Live, Pid = pid }).Costs;
+        var nodes = ever.Largest(byBlocks: false);
+        return new LazyList<StackUsage>(nodes.Length, i =>
+        {
+            var ((allocatedBytes, allocations), (liveBytes, liveBlocks)) = (ever[nodes[i]], live[nodes[i]]);
+            return new StackUsage(Tree.StackOf(nodes[i]), allocatedBytes, allocations, liveBytes, liveBlocks);
+        });
+    }
+
     /// <summary>How the heap grew.</summary>
     public HeapTimeline Timeline(TimelineQuestion question)
     {
@@ -245,3 +259,12 @@ public sealed class Profile : IDisposable
 /// <param name="Bytes">Requested bytes.</param>
 /// <param name="Blocks">Blocks.</param>
 public readonly record struct HistogramBar(int Bucket, long Bytes, long Blocks);
+
+/// <summary>What a stack allocated and kept.</summary>
+/// <param name="Stack">The stack.</param>
+/// <param name="AllocatedBytes">Allocated ever.</param>
+/// <param name="Allocations">Allocated ever, in blocks.</param>
+/// <param name="LiveBytes">Alive at the end.</param>
+/// <param name="LiveBlocks">Alive at the end.</param>
+public sealed record StackUsage(
+    CallStack Stack, long AllocatedBytes, long Allocations, long LiveBytes, long LiveBlocks);

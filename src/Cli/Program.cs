@@ -6,11 +6,16 @@ namespace NativeHeap.Cli;
 
 internal static class Program
 {
+    private static readonly char[] s_gaps = [' ', '\t', '\n', '\r'];
+
     // One file a verb; each has a Create().
     private static Verb[] Verbs() =>
     [
         RunVerb.Create(),
         ReportVerb.Create(),
+        DiffVerb.Create(),
+        LinesVerb.Create(),
+        ExportVerb.Create(),
         PlotVerb.Create(),
         SqlVerb.Create(),
         SnapshotVerb.Create(),
@@ -49,7 +54,7 @@ internal static class Program
         var result = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (result.Action is ParseErrorAction && result.Errors.Count > 0)
         {
-            Messages.Error(result.Errors[0].Message);
+            Messages.Error(string.Join(' ', result.Errors[0].Message.Split(s_gaps, StringSplitOptions.RemoveEmptyEntries)));
             Messages.Say($"see nativeheap {HelpPath(result.CommandResult.Command)}--help");
             return ExitCodes.Usage;
         }

@@ -81,7 +81,8 @@ public static class ReportJson
         json.WriteEndArray();
     }
 
-    private static void WriteTotals(Utf8JsonWriter json, Totals totals)
+    /// <summary>Totals as an object.</summary>
+    internal static void WriteTotals(Utf8JsonWriter json, Totals totals)
     {
         json.WriteStartObject();
         json.WriteNumber("allocations", totals.Allocations);
@@ -155,23 +156,29 @@ public static class ReportJson
             json.WriteStartObject();
             json.WriteNumber("bytes", bytes);
             json.WriteNumber("blocks", blocks);
-            json.WriteString("entry", stack.Entry?.Name());
-            json.WriteStartArray("frames");
-            foreach (var frame in stack.Frames.Where(f => f.Marker is null))
-            {
-                WriteFrame(json, frame);
-            }
-
-            json.WriteEndArray();
-            json.WriteStartArray("markers");
-            foreach (var marker in stack.Frames.Select(f => f.Marker).OfType<StackMarker>().Distinct())
-            {
-                json.WriteStringValue(MarkerName(marker));
-            }
-
-            json.WriteEndArray();
+            WriteStack(json, stack);
             json.WriteEndObject();
             FlushWhenLarge(json);
+        }
+
+        json.WriteEndArray();
+    }
+
+    /// <summary>The properties of a stack within an object.</summary>
+    internal static void WriteStack(Utf8JsonWriter json, CallStack stack)
+    {
+        json.WriteString("entry", stack.Entry?.Name());
+        json.WriteStartArray("frames");
+        foreach (var frame in stack.Frames.Where(f => f.Marker is null))
+        {
+            WriteFrame(json, frame);
+        }
+
+        json.WriteEndArray();
+        json.WriteStartArray("markers");
+        foreach (var marker in stack.Frames.Select(f => f.Marker).OfType<StackMarker>().Distinct())
+        {
+            json.WriteStringValue(MarkerName(marker));
         }
 
         json.WriteEndArray();
@@ -211,7 +218,8 @@ public static class ReportJson
         }
     }
 
-    private static void FlushWhenLarge(Utf8JsonWriter json)
+    /// <summary>Lets what was written so far go.</summary>
+    internal static void FlushWhenLarge(Utf8JsonWriter json)
     {
         if (json.BytesPending > FlushBytes)
         {

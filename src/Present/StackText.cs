@@ -49,6 +49,9 @@ public static class StackText
             : offset;
     }
 
+    /// <summary>What a frame is called in a format of others: its name, or the remark that stands in its place.</summary>
+    internal static string PlainName(Frame frame) => frame.Marker is { } marker ? Remark(marker) : Name(frame);
+
     private static (string Text, bool Marker) Describe(Frame frame)
     {
         if (frame.Marker is { } marker)

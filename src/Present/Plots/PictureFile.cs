@@ -10,16 +10,17 @@ public sealed class PictureFile
     /// <summary>Least and most pixels along a side.</summary>
     public const int LeastPixels = 200, MostPixels = 10_000;
 
+    private readonly OutputFile _file;
     private readonly bool _isSvg;
 
-    private PictureFile(string path, bool isSvg)
+    private PictureFile(OutputFile file, bool isSvg)
     {
-        Path = path;
+        _file = file;
         _isSvg = isSvg;
     }
 
     /// <summary>Where it goes.</summary>
-    public string Path { get; }
+    public string Path => _file.Path;
 
     /// <summary>Checks a name before any work is done for it.</summary>
     /// <param name="path">Ends in .png or .svg.</param>
@@ -33,18 +34,7 @@ public sealed class PictureFile
             ".SVG" => true,
             _ => throw new ToolException($"{path} does not end in .png or .svg", ExitCodes.Usage),
         };
-        if (Directory.Exists(path))
-        {
-            throw new ToolException($"{path} is a folder", ExitCodes.Usage);
-        }
-        if (!force && File.Exists(path))
-        {
-            throw new ToolException($"{path} exists; --force replaces it", ExitCodes.Usage);
-        }
-        var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
-        return Directory.Exists(folder)
-            ? new PictureFile(path, isSvg)
-            : throw new ToolException($"there is no folder {folder}", ExitCodes.Usage);
+        return new PictureFile(OutputFile.Plan(path, force), isSvg);
     }
 
     /// <summary>Draws and writes; the plot stays the caller's.</summary>
@@ -54,16 +44,6 @@ public sealed class PictureFile
         var content = _isSvg
             ? Encoding.UTF8.GetBytes(plot.GetSvgXml(width, height))
             : plot.GetImageBytes(width, height, ImageFormat.Png);
-        var part = $"{Path}.{Environment.ProcessId}.part";
-        try
-        {
-            File.WriteAllBytes(part, content);
-            File.Move(part, Path, overwrite: true);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            File.Delete(part);
-            throw new ToolException($"{Path} cannot be written: {error.Message}", ExitCodes.Usage, error);
-        }
+        _file.Write(stream => stream.Write(content));
     }
 }

@@ -1,0 +1,115 @@
+using System.Globalization;
+using NativeHeap.Analysis;
+using NativeHeap.Model;
+
+namespace NativeHeap.Present;
+
+/// <summary>What a comparison compared, and its answer.</summary>
+/// <param name="Before">The earlier trace and state, as the user named them.</param>
+/// <param name="After">The later ones.</param>
+/// <param name="TotalsBefore">Totals of the earlier trace.</param>
+/// <param name="TotalsAfter">Totals of the later one.</param>
+/// <param name="IsExact">False when one of them was sampled.</param>
+/// <param name="Answer">What changed.</param>
+public sealed record Diff(
+    string Before, string After, Totals TotalsBefore, Totals TotalsAfter, bool IsExact, DiffAnswer Answer);
+
+/// <summary>A comparison for people.</summary>
+public static class DiffText
+{
+    /// <summary>Writes all of it.</summary>
+    public static void Write(TextCanvas canvas, Diff diff)
+    {
+        ArgumentNullException.ThrowIfNull(canvas);
+        ArgumentNullException.ThrowIfNull(diff);
+        var answer = diff.Answer;
+        canvas.Line($"{Words.Printable(diff.Before)} → {Words.Printable(diff.After)}", Emphasis.Strong);
+        if (!diff.IsExact)
+        {
+            canvas.Line("ESTIMATES from samples", Emphasis.Warning);
+        }
+
+        if (answer.Rebuilt.Count > 0)
+        {
+            canvas.Line(
+                $"built anew in between, so compared by function without lines: {string.Join(", ", answer.Rebuilt.Select(Words.Printable))}",
+                Emphasis.Faint);
+        }
+
+        canvas.Line();
+        WriteSums(canvas, answer);
+        canvas.Line();
+        canvas.Line($"{Title(answer)}: {Words.Count(answer.ChangeCount)} changed", Emphasis.Strong);
+        if (answer.Group == DiffGroup.Stack)
+        {
+            WriteStacks(canvas, answer);
+        }
+        else
+        {
+            WriteNames(canvas, answer);
+        }
+
+        var left = answer.ChangeCount - answer.Items.Count;
+        if (left > 0)
+        {
+            canvas.Line($"… and {Words.Count(left)} that grew less (--top {answer.ChangeCount} shows all)", Emphasis.Faint);
+        }
+    }
+
+    private static void WriteSums(TextCanvas canvas, DiffAnswer answer)
+    {
+        var sum = answer.Sum;
+        var table = new TextTable(LastColumn.Fold, false, true, true);
+        table.AddFaint(answer.By.Name(), "bytes", "blocks");
+        table.Add("before", Words.Bytes(sum.BytesBefore), Words.Count(sum.BlocksBefore));
+        table.Add("after", Words.Bytes(sum.BytesAfter), Words.Count(sum.BlocksAfter));
+        table.Add("change", SignedBytes(sum.DeltaBytes), Signed(sum.DeltaBlocks));
+        table.Write(canvas);
+    }
+
+    private static string Title(DiffAnswer answer) => answer.Group switch
+    {
+        DiffGroup.Stack => "Stacks, largest growth first",
+        DiffGroup.Function => "Functions with all they call, largest growth first",
+        DiffGroup.Module => "Modules with all they call, largest growth first",
+        _ => throw new ArgumentOutOfRangeException(nameof(answer)),
+    };
+
+    private static void WriteStacks(TextCanvas canvas, DiffAnswer answer)
+    {
+        var number = 0;
+        foreach (var item in answer.Items)
+        {
+            var change = item.Change;
+            canvas.Write($"{(++number).ToString(CultureInfo.InvariantCulture),5}. ", Emphasis.Faint);
+            canvas.Write(SignedBytes(change.DeltaBytes), Emphasis.Strong);
+            canvas.Line(
+                $"  {Signed(change.DeltaBlocks)} blocks by {item.Stack!.Entry?.Name() ?? "an unknown function"}"
+                + $"  ({Words.Bytes(change.BytesBefore)} → {Words.Bytes(change.BytesAfter)})");
+            StackText.WriteFrames(canvas, item.Stack);
+            canvas.Line();
+        }
+    }
+
+    private static void WriteNames(TextCanvas canvas, DiffAnswer answer)
+    {
+        var table = new TextTable(LastColumn.Fold, true, true, true, true, false);
+        table.AddFaint("growth", "blocks", "before", "after", answer.Group == DiffGroup.Function ? "function" : "module");
+        foreach (var item in answer.Items)
+        {
+            var change = item.Change;
+            table.Add(
+                SignedBytes(change.DeltaBytes),
+                Signed(change.DeltaBlocks),
+                Words.Bytes(change.BytesBefore),
+                Words.Bytes(change.BytesAfter),
+                Words.Printable(item.Name!));
+        }
+
+        table.Write(canvas);
+    }
+
+    private static string SignedBytes(long bytes) => (bytes > 0 ? "+" : "") + Words.Bytes(bytes);
+
+    private static string Signed(long count) => (count > 0 ? "+" : "") + Words.Count(count);
+}
