@@ -7,7 +7,7 @@ build_needs='cmake:cmake g++:g++ ninja|make:ninja-build'
 # Names in stacks come quicker than by addr2line (which comes with g++); words in pictures need some font.
 build_wishes='llvm-symbolizer:llvm /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core'
 test_needs="$build_needs ninja:ninja-build clang-format:clang-format shellcheck:shellcheck valgrind:valgrind
-  sqlite3:sqlite3 perl:perl git:git make:make redis-server:redis-server redis-benchmark:redis-tools nginx:nginx-light
+  sqlite3:sqlite3 perl:perl git:git make:make go:golang-go redis-server:redis-server redis-benchmark:redis-tools nginx:nginx-light
   node:nodejs curl:curl /usr/bin/python3:python3 /usr/lib/python3.11/test/test_json/__init__.py:libpython3.11-testsuite
   /usr/include/x86_64-linux-gnu/libunwind.h:libunwind-dev /usr/include/gtest/gtest.h:libgtest-dev"
 bench_needs="$build_needs heaptrack:heaptrack sqlite3:sqlite3 /usr/bin/python3:python3"

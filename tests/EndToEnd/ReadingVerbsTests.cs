@@ -1,0 +1,215 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace NativeHeap.EndToEnd;
+
+/// <summary>diff, lines, export and sql on the trace of a program that says of each of its lines what it allocates.</summary>
+public sealed class ReadingVerbsTests : IDisposable
+{
+    private const string Marker = "//= ";
+
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Lines_are_those_the_source_says_itself()
+    {
+        using var trace = Record("3");
+        var expected = File.ReadAllLines(Source)
+            .Select((text, index) => (Line: index + 1, At: text.IndexOf(Marker, StringComparison.Ordinal), Text: text))
+            .Where(line => line.At >= 0)
+            .Select(line => $"{line.Line} {line.Text[(line.At + Marker.Length)..]}");
+
+        var file = Assert.Single(Ask(trace, "lines", "tests/targets/line_by_line.cpp").GetProperty("files").EnumerateArray());
+        var lines = file.GetProperty("lines").EnumerateArray().ToList();
+
+        Assert.Equal(Source, file.GetProperty("file").GetString());
+        Assert.Equal(expected, lines.Select(line =>
+            $"{line.GetProperty("line")} {line.GetProperty("live_bytes")} {line.GetProperty("increment_bytes")} {line.GetProperty("occurrences")}"));
+        Assert.All(lines, line => Assert.Contains(Marker, line.GetProperty("text").GetString()!, StringComparison.Ordinal));
+        Assert.Equal(JsonValueKind.Null, file.GetProperty("remark").ValueKind);
+    }
+
+    [Fact]
+    public void A_source_that_is_newer_than_the_program_is_noticed()
+    {
+        var copy = _folder.Write("line_by_line.cpp", File.ReadAllText(Source));
+        Program.Run(["g++", "-g", "-O1", "-fno-builtin", copy, "-o", _folder["program"]]).Expect(0);
+        using var trace = Recording.Run(_folder, [_folder["program"], "3"]);
+        trace.Outcome.Expect(0);
+        File.SetLastWriteTimeUtc(copy, DateTime.UtcNow.AddHours(1));
+
+        var file = Assert.Single(Ask(trace, "lines", copy).GetProperty("files").EnumerateArray());
+
+        Assert.Contains("changed", file.GetProperty("remark").GetString()!, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_diff_of_two_runs_is_what_one_did_more()
+    {
+        using var before = Record("3");
+        using var after = Record("8");
+        var diff = Ask(before, "diff", after.TracePath);
+
+        Assert.Equal("nativeheap.diff/1", diff.GetProperty("schema").GetString());
+        var stack = Assert.Single(diff.GetProperty("stacks").EnumerateArray());
+        Assert.Equal((500, 5), Delta(stack));
+        Assert.Equal((200, 700), (stack.GetProperty("bytes_before").GetInt64(), stack.GetProperty("bytes_after").GetInt64()));
+        Assert.Equal("main", stack.GetProperty("frames")[0].GetProperty("function").GetString());
+        var functions = Ask(before, "diff", after.TracePath, "--group", "function").GetProperty("functions").EnumerateArray().ToList();
+        Assert.Equal((500, 5), Delta(functions.Single(function => function.GetProperty("name").GetString() == "main")));
+        Assert.DoesNotContain(functions, function => function.GetProperty("name").GetString()!.StartsWith("recursive", StringComparison.Ordinal));
+        Assert.Equal((-500, -5), Delta(Assert.Single(Ask(after, "diff", before.TracePath).GetProperty("stacks").EnumerateArray())));
+    }
+
+    [Fact]
+    public void A_diff_of_a_trace_with_itself_is_empty()
+    {
+        using var trace = Record("3");
+        var diff = Ask(trace, "diff", trace.TracePath + "@end");
+
+        Assert.Equal(0, diff.GetProperty("change_count").GetInt32());
+        Assert.Empty(diff.GetProperty("stacks").EnumerateArray());
+        Assert.Equal(trace.Report.Totals.Sums.LiveBytes, diff.GetProperty("sum").GetProperty("bytes_after").GetInt64());
+    }
+
+    [Fact]
+    public void Folded_stacks_add_up_to_what_is_live()
+    {
+        using var trace = Record("3");
+        var lines = File.ReadAllLines(Export(trace, "folded"));
+
+        Assert.Equal(trace.Report.Totals.Sums.LiveBytes, lines.Sum(line => Number(line[(line.LastIndexOf(' ') + 1)..])));
+        Assert.Contains(lines, line => line.EndsWith(";main;twice;malloc 300", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_speedscope_profile_is_consistent_and_adds_up_to_what_was_allocated()
+    {
+        using var trace = Record("3");
+        using var document = JsonDocument.Parse(File.ReadAllText(Export(trace, "speedscope", "--by", "allocated")));
+        var frames = document.RootElement.GetProperty("shared").GetProperty("frames").GetArrayLength();
+        var profile = Assert.Single(document.RootElement.GetProperty("profiles").EnumerateArray());
+        var weights = profile.GetProperty("weights").EnumerateArray().Select(weight => weight.GetInt64()).ToList();
+        var samples = profile.GetProperty("samples").EnumerateArray().ToList();
+
+        Assert.Equal(trace.Report.Totals.Sums.AllocatedBytes, weights.Sum());
+        Assert.Equal(weights.Sum(), profile.GetProperty("endValue").GetInt64());
+        Assert.Equal(weights.Count, samples.Count);
+        Assert.All(samples, sample => Assert.All(sample.EnumerateArray(), frame => Assert.InRange(frame.GetInt32(), 0, frames - 1)));
+    }
+
+    [Theory]
+    [InlineData("alloc_space")]
+    [InlineData("alloc_objects")]
+    [InlineData("inuse_space")]
+    [InlineData("inuse_objects")]
+    public void Go_reads_a_pprof_profile_and_finds_what_the_report_says(string type)
+    {
+        using var trace = Record("3");
+        var sums = trace.Report.Totals.Sums;
+        var (unit, total) = type switch
+        {
+            "alloc_space" => ("B", sums.AllocatedBytes),
+            "alloc_objects" => ("count", sums.Allocations),
+            "inuse_space" => ("B", sums.LiveBytes),
+            _ => ("count", sums.LiveBlocks),
+        };
+        var around = new Surroundings { Environment = new Dictionary<string, string?> { ["HOME"] = _folder.Path } };
+        var top = Program.Run(
+            ["go", "tool", "pprof", "-top", "-nodefraction=0", $"-sample_index={type}", $"-unit={unit}", Export(trace, "pprof")], around)
+            .Expect(0).Output;
+
+        Assert.Contains("File: line_by_line", top, StringComparison.Ordinal);
+        Assert.Contains($" of {total}{(unit == "B" ? "B" : "")} total", top, StringComparison.Ordinal);
+        Assert.Contains("recursive", top, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_query_gives_a_table_csv_or_json()
+    {
+        using var trace = Record("3");
+        const string Sql = "SELECT 'a,\"b' AS word, allocations, NULL FROM process";
+        var allocations = trace.Report.Totals.Sums.Allocations.ToString(CultureInfo.InvariantCulture);
+
+        Assert.Equal($"word,allocations,NULL\r\n\"a,\"\"b\",{allocations},\r\n", Verb("sql", trace.TracePath, Sql, "--csv").Expect(0).Output);
+        Assert.Equal(
+            $$"""{"schema":"nativeheap.sql/1","columns":["word","allocations","NULL"],"rows":[["a,\"b",{{allocations}},null]]}""" + "\n",
+            Verb("sql", trace.TracePath, Sql, "--json").Expect(0).Output);
+        Assert.Matches($@"^  word  +allocations  NULL\n  a,""b  +{allocations}\n$", Verb("sql", trace.TracePath, Sql).Expect(0).Output);
+    }
+
+    [Theory]
+    [InlineData("DELETE FROM stack")]
+    [InlineData("ATTACH 'other.db' AS other")]
+    [InlineData("PRAGMA user_version = 7")]
+    [InlineData("SELECT 1; SELECT 2")]
+    [InlineData("SELECT FROM")]
+    [InlineData("")]
+    public void A_query_that_does_not_only_read_is_refused(string sql)
+    {
+        using var trace = Record("3");
+        var bytes = File.ReadAllBytes(trace.TracePath);
+        var outcome = Verb("sql", trace.TracePath, sql).Expect(2);
+
+        Assert.Equal("", outcome.Output);
+        Assert.Matches("^error: the query: [^\n]+$", Assert.Single(outcome.Said));
+        Assert.Equal(bytes, File.ReadAllBytes(trace.TracePath));
+        Assert.Single(Directory.EnumerateFiles(_folder.Path));
+    }
+
+    [Fact]
+    public void Every_query_of_the_documentation_works()
+    {
+        using var trace = Record("3");
+        var queries = File.ReadAllText(Path.Combine(Built.Root, "docs/queries.md"))
+            .Split("```sql\n").Skip(1).Select(part => part[..part.IndexOf("```", StringComparison.Ordinal)]).ToList();
+
+        Assert.True(queries.Count >= 8, "the page lost its queries");
+        Assert.All(queries, query => Verb("sql", trace.TracePath, query).Expect(0));
+    }
+
+    [Theory]
+    [InlineData("export", "--format", "nonsense", "-o", "x")]
+    [InlineData("export", "--format", "pprof", "--by", "peak", "-o", "x")]
+    [InlineData("lines", "no/such/source.cpp")]
+    [InlineData("diff", "--group", "nonsense")]
+    [InlineData("diff", "--top", "0")]
+    public void Nonsense_is_refused_in_one_line(string verb, params string[] options)
+    {
+        using var trace = Record("3");
+        string[] second = verb == "diff" ? [trace.TracePath] : [];
+        var outcome = Verb([verb, trace.TracePath, .. second, .. options]).Expect(2);
+
+        Assert.Equal("", outcome.Output);
+        Assert.Equal("", outcome.OwnErrors);
+        Assert.Single(outcome.Said, line => line.StartsWith("error: ", StringComparison.Ordinal));
+    }
+
+    private static string Source => Path.Combine(Built.Root, "tests/targets/line_by_line.cpp");
+
+    private static Outcome Verb(params string[] words) => Program.Run(["dotnet", Built.Command, .. words]);
+
+    private static JsonElement Ask(Recording trace, string verb, params string[] words) =>
+        JsonDocument.Parse(Verb([verb, trace.TracePath, .. words, "--json"]).Expect(0).Output).RootElement;
+
+    private static (long Bytes, long Blocks) Delta(JsonElement item) =>
+        (item.GetProperty("delta_bytes").GetInt64(), item.GetProperty("delta_blocks").GetInt64());
+
+    private static long Number(string text) => long.Parse(text, CultureInfo.InvariantCulture);
+
+    private Recording Record(string rounds)
+    {
+        var trace = Recording.Run(_folder, [Built.Target("line_by_line"), rounds]);
+        trace.Outcome.Expect(0);
+        return trace;
+    }
+
+    private string Export(Recording trace, string format, params string[] options)
+    {
+        var file = _folder["profile." + format];
+        Verb(["export", trace.TracePath, "--format", format, "-o", file, .. options]).Expect(0);
+        return file;
+    }
+}
