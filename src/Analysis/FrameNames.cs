@@ -92,6 +92,14 @@ internal static class FrameNaming
         return name is not null;
     }
 
+    /// <summary>A line for any frame: its function, the allocation function, or the remark in its place.</summary>
+    public static string Show(Frame frame) => frame switch
+    {
+        { Location.Kind: FrameKind.Entry } => ((EntryPoint)(int)frame.Location.Offset).Name(),
+        { Marker: { } } => "(frames are missing)",
+        _ => TryFunction(frame, out var name) ? name : "",
+    };
+
     /// <summary>A module's file name.</summary>
     public static bool TryModule(Frame frame, [MaybeNullWhen(false)] out string name)
     {

@@ -109,6 +109,15 @@ internal readonly record struct FrameKey(
         return new FrameKey(kind, kind == FrameKind.Managed ? null : module?.Path, null, 0, frame.Name);
     }
 
+    /// <summary>By function alone, wherever in it a call stands.</summary>
+    public static FrameKey OfFunction(Frame frame)
+    {
+        var key = Of(frame);
+        return frame.Name is { Function: not null } name
+            ? key with { Name = name with { File = null, Line = null, Inlined = false } }
+            : key;
+    }
+
     /// <summary>Between two traces: modules by file name, for they may have been installed elsewhere, and code of modules
     /// that were built anew by the function's name alone, for lines and offsets move.</summary>
     /// <param name="frame">The frame.</param>

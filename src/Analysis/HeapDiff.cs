@@ -2,19 +2,6 @@ using NativeHeap.Model;
 
 namespace NativeHeap.Analysis;
 
-/// <summary>What changes are added up by.</summary>
-public enum DiffGroup
-{
-    /// <summary>Whole stacks.</summary>
-    Stack,
-
-    /// <summary>Functions: of every stack in which one occurs, once per stack (inclusive).</summary>
-    Function,
-
-    /// <summary>Modules: of every stack in which one occurs, once per stack (inclusive).</summary>
-    Module,
-}
-
 /// <summary>What is compared, and how.</summary>
 public sealed record DiffQuestion
 {
@@ -28,7 +15,7 @@ public sealed record DiffQuestion
     public StackMeasure? By { get; init; }
 
     /// <summary>What changes are added up by.</summary>
-    public DiffGroup Group { get; init; }
+    public CostGroup Group { get; init; }
 
     /// <summary>The most changes to give; null: all.</summary>
     public int? Top { get; init; }
@@ -70,7 +57,7 @@ public sealed record DiffAnswer
     public required StackMeasure By { get; init; }
 
     /// <summary>What changes were added up by.</summary>
-    public required DiffGroup Group { get; init; }
+    public required CostGroup Group { get; init; }
 
     /// <summary>What changed, largest growth first and largest decrease last; no more than were asked for.</summary>
     public required IReadOnlyList<DiffItem> Items { get; init; }
@@ -108,7 +95,7 @@ public static class HeapDiff
         var changes = new CostChange[tree.Count];
         Add(changes, beforeNodes, first.Costs, (bytes, blocks) => new CostChange(bytes, 0, blocks, 0));
         Add(changes, afterNodes, second.Costs, (bytes, blocks) => new CostChange(0, bytes, 0, blocks));
-        var items = question.Group == DiffGroup.Stack ? Stacks(tree, changes) : Names(tree, changes, question.Group);
+        var items = question.Group == CostGroup.Stack ? Stacks(tree, changes) : Names(tree, changes, question.Group);
         return new DiffAnswer
         {
             By = second.Answer.By,
@@ -177,10 +164,10 @@ public static class HeapDiff
     }
 
     private static List<(CostChange Change, Func<DiffItem> Make)> Names(
-        FrameTree tree, CostChange[] changes, DiffGroup group)
+        FrameTree tree, CostChange[] changes, CostGroup group)
     {
         var names = new FrameNames<string>(
-            tree, group == DiffGroup.Module ? FrameNaming.TryModule : FrameNaming.TryFunction);
+            tree, group == CostGroup.Module ? FrameNaming.TryModule : FrameNaming.TryFunction);
         var sums = new CostChange[names.Count];
         for (var node = 1; node < changes.Length; node++)
         {

@@ -153,7 +153,7 @@ public sealed class Profile : IDisposable
             selector.AddTotals(measure);
         }
 
-        return (answer, selector.Costs);
+        return (answer with { Bytes = selector.Costs.Bytes, Blocks = selector.Costs.Blocks }, selector.Costs);
     }
 
     private static StackAnswer AddRange(
@@ -185,8 +185,6 @@ public sealed class Profile : IDisposable
         return answer with
         {
             StackCount = nodes.Length,
-            Bytes = costs.Bytes,
-            Blocks = costs.Blocks,
             Stacks = new LazyList<StackCost>(
                 Math.Min(nodes.Length, top ?? nodes.Length),
                 i => new StackCost(tree.StackOf(nodes[i]), costs[nodes[i]].Bytes, costs[nodes[i]].Blocks)),

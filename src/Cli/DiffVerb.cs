@@ -75,7 +75,7 @@ internal static class DiffVerb
             Before = before.Moment,
             After = after.Moment,
             By = known ? measure : null,
-            Group = Enum.Parse<DiffGroup>(arguments.GetRequiredValue(Group), ignoreCase: true),
+            Group = Enum.Parse<CostGroup>(arguments.GetRequiredValue(Group), ignoreCase: true),
             Top = top ?? (json ? null : TopForPeople),
         });
         var diff = new Diff(

@@ -12,6 +12,9 @@ internal static class ReportVerb
     /// <summary>Stacks that a person reads; JSON is for programs and has all.</summary>
     private const int TopForPeople = 10;
 
+    /// <summary>Nodes of a call tree below one part in a hundred are left out.</summary>
+    private const double LeastShare = 0.01;
+
     private static readonly Argument<string> Trace = new("TRACE")
     {
         Description = "The trace; TRACE@NAME, @1 or @2 for a snapshot, @peak, @end.",
@@ -21,6 +24,13 @@ internal static class ReportVerb
     {
         HelpName = string.Join('|', StackMeasures.Names),
         Description = "What stacks are weighed by (default live: at the end, or --at).",
+    };
+
+    private static readonly Option<string> View = new("--view")
+    {
+        HelpName = "stacks|functions|modules|top-down|bottom-up",
+        Description = "Whole stacks, tables of functions or modules (inclusive and self), or a call tree.",
+        DefaultValueFactory = _ => "stacks",
     };
 
     private static readonly Option<int?> Top = Quantities.NumberOption(
@@ -43,13 +53,15 @@ internal static class ReportVerb
 
     public static Verb Create()
     {
+        View.AcceptOnlyFromAmong("stacks", "functions", "modules", "top-down", "bottom-up");
         var verb = new Verb(
             "report",
             "Shows where the memory in a trace was allocated.",
             "nativeheap report server.nheap --by peak --top 5",
+            "nativeheap report server.nheap --view functions --top 30",
             "nativeheap report server.nheap --from 30s --to 60s --json")
         {
-            Trace, By, Top, At, From, To, Pid, Json, Html,
+            Trace, By, View, Top, At, From, To, Pid, Json, Html,
         };
         verb.SetAction(Run);
         return verb;
@@ -64,14 +76,20 @@ internal static class ReportVerb
 
         var json = arguments.GetValue(Json);
         var reference = TraceReference.Parse(arguments.GetValue(Trace)!);
-        Print(reference.Path, Question(arguments, reference, json), json);
+        Print(reference.Path, Question(arguments, reference, json), json, arguments.GetRequiredValue(View));
         return ExitCodes.Success;
     }
 
     /// <summary>Prints the answer to a question, for verbs that end in a report.</summary>
     /// <exception cref="ToolException">The trace cannot be read, or the question makes no sense for it.</exception>
-    public static void Print(string trace, StackQuestion question, bool json)
+    public static void Print(string trace, StackQuestion question, bool json, string view = "stacks")
     {
+        if (json && view.Contains('-', StringComparison.Ordinal))
+        {
+            throw new ToolException(
+                $"--view {view} is for people; programs read export --format speedscope", ExitCodes.Usage);
+        }
+
         using var profile = Profile.Open(trace);
         var report = Report.Ask(profile, question);
         foreach (var note in profile.Notes)
@@ -82,12 +100,39 @@ internal static class ReportVerb
         if (json)
         {
             using var output = Console.OpenStandardOutput();
-            ReportJson.Write(output, report);
+            var group = GroupOf(view);
+            ReportJson.Write(
+                output, report, group, group == CostGroup.Stack ? null : CostView.ByName(profile, question, group).Names);
         }
         else
         {
             using var output = new StreamWriter(Console.OpenStandardOutput(), bufferSize: 1 << 16);
-            ReportText.Write(TextCanvas.ForStandardOutput(output), report);
+            ReportText.Write(TextCanvas.ForStandardOutput(output), report, WriterOf(profile, question, view));
+        }
+    }
+
+    private static CostGroup GroupOf(string view) => view switch
+    {
+        "functions" => CostGroup.Function,
+        "modules" => CostGroup.Module,
+        _ => CostGroup.Stack,
+    };
+
+    private static Action<TextCanvas>? WriterOf(Profile profile, StackQuestion question, string view)
+    {
+        switch (view)
+        {
+            case "functions" or "modules":
+                var (answer, names, count) = CostView.ByName(profile, question, GroupOf(view));
+                return canvas => CostViewText.WriteNames(canvas, answer, names, count, GroupOf(view));
+            case "top-down":
+                var (down, root) = CostView.TopDown(profile, question, LeastShare);
+                return canvas => CostViewText.WriteTree(canvas, down, root);
+            case "bottom-up":
+                var (up, callers) = CostView.BottomUp(profile, question, LeastShare);
+                return canvas => CostViewText.WriteTree(canvas, up, callers);
+            default:
+                return null;
         }
     }
 

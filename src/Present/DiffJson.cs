@@ -46,8 +46,8 @@ public static class DiffJson
         json.WriteEndArray();
         json.WriteStartArray(answer.Group switch
         {
-            DiffGroup.Function => "functions",
-            DiffGroup.Module => "modules",
+            CostGroup.Function => "functions",
+            CostGroup.Module => "modules",
             _ => "stacks",
         });
         foreach (var item in answer.Items)

@@ -40,7 +40,7 @@ public static class DiffText
         WriteSums(canvas, answer);
         canvas.Line();
         canvas.Line($"{Title(answer)}: {Words.Count(answer.ChangeCount)} changed", Emphasis.Strong);
-        if (answer.Group == DiffGroup.Stack)
+        if (answer.Group == CostGroup.Stack)
         {
             WriteStacks(canvas, answer);
         }
@@ -69,9 +69,9 @@ public static class DiffText
 
     private static string Title(DiffAnswer answer) => answer.Group switch
     {
-        DiffGroup.Stack => "Stacks, largest growth first",
-        DiffGroup.Function => "Functions with all they call, largest growth first",
-        DiffGroup.Module => "Modules with all they call, largest growth first",
+        CostGroup.Stack => "Stacks, largest growth first",
+        CostGroup.Function => "Functions with all they call, largest growth first",
+        CostGroup.Module => "Modules with all they call, largest growth first",
         _ => throw new ArgumentOutOfRangeException(nameof(answer)),
     };
 
@@ -94,7 +94,7 @@ public static class DiffText
     private static void WriteNames(TextCanvas canvas, DiffAnswer answer)
     {
         var table = new TextTable(LastColumn.Fold, true, true, true, true, false);
-        table.AddFaint("growth", "blocks", "before", "after", answer.Group == DiffGroup.Function ? "function" : "module");
+        table.AddFaint("growth", "blocks", "before", "after", answer.Group == CostGroup.Function ? "function" : "module");
         foreach (var item in answer.Items)
         {
             var change = item.Change;

@@ -15,7 +15,12 @@ public static class ReportJson
     private const int FlushBytes = 1 << 16;
 
     /// <summary>Writes one document and a newline.</summary>
-    public static void Write(Stream output, Report report)
+    /// <param name="output">Where to.</param>
+    /// <param name="report">What.</param>
+    /// <param name="group">What <paramref name="names"/> are.</param>
+    /// <param name="names">Costs by name, to be written too; null: none.</param>
+    public static void Write(
+        Stream output, Report report, CostGroup group = CostGroup.Stack, IReadOnlyList<NamedCost>? names = null)
     {
         var options = new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
         using (var json = new Utf8JsonWriter(output, options))
@@ -29,7 +34,8 @@ public static class ReportJson
             WriteLedger(json, report.Ledger);
             json.WriteString("by", report.Answer.By.Name());
             WriteSelection(json, report);
-            WriteStacks(json, report.Answer.Stacks);
+            WriteNames(json, group, names);
+            WriteStacks(json, names is null ? report.Answer.Stacks : []);
             json.WriteEndObject();
         }
 
@@ -146,6 +152,29 @@ public static class ReportJson
         json.WriteNumber("blocks", answer.Blocks);
         json.WriteNumber("stack_count", answer.StackCount);
         json.WriteEndObject();
+    }
+
+    private static void WriteNames(Utf8JsonWriter json, CostGroup group, IReadOnlyList<NamedCost>? names)
+    {
+        if (names is null)
+        {
+            return;
+        }
+
+        json.WriteStartArray(group == CostGroup.Module ? "modules" : "functions");
+        foreach (var name in names)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", name.Name);
+            json.WriteNumber("bytes", name.Bytes);
+            json.WriteNumber("blocks", name.Blocks);
+            json.WriteNumber("self_bytes", name.SelfBytes);
+            json.WriteNumber("self_blocks", name.SelfBlocks);
+            json.WriteEndObject();
+            FlushWhenLarge(json);
+        }
+
+        json.WriteEndArray();
     }
 
     private static void WriteStacks(Utf8JsonWriter json, IReadOnlyList<StackCost> stacks)

@@ -19,14 +19,25 @@ public sealed class ReportText
     }
 
     /// <summary>Writes all of it.</summary>
-    public static void Write(TextCanvas canvas, Report report)
+    /// <param name="canvas">Where to.</param>
+    /// <param name="report">What.</param>
+    /// <param name="view">Writes the costs in another form than by stack; null: by stack.</param>
+    public static void Write(TextCanvas canvas, Report report, Action<TextCanvas>? view = null)
     {
         var text = new ReportText(canvas, report);
         text.WriteHeader();
         text.WriteTotals();
         text.WriteProcesses();
         text.WriteLedger();
-        text.WriteStacks();
+        text.WriteCostsHeading();
+        if (view is null)
+        {
+            text.WriteStacks();
+        }
+        else
+        {
+            view(canvas);
+        }
     }
 
     private void WriteHeader()
@@ -192,12 +203,17 @@ public sealed class ReportText
         table.Write(_canvas);
     }
 
-    private void WriteStacks()
+    private void WriteCostsHeading()
     {
         var answer = _report.Answer;
         Heading(
             $"{Title(answer)}: {Bytes(answer.Bytes)} in {Blocks(answer.Blocks)}, "
             + Words.Count(answer.StackCount, "stack"));
+    }
+
+    private void WriteStacks()
+    {
+        var answer = _report.Answer;
         var number = 0;
         var shown = 0L;
         foreach (var cost in answer.Stacks)

@@ -75,6 +75,34 @@ public sealed class ReadingVerbsTests : IDisposable
     }
 
     [Fact]
+    public void Functions_cost_what_they_call_and_what_they_allocate_themselves()
+    {
+        using var trace = Record("3");
+        var functions = Ask(trace, "report", "--view", "functions").GetProperty("functions").EnumerateArray()
+            .ToDictionary(
+                function => function.GetProperty("name").GetString()!,
+                function => (function.GetProperty("bytes").GetInt64(), function.GetProperty("self_bytes").GetInt64()));
+
+        // malloc(100) twice and realloc to 500 are main's own.
+        Assert.Equal((trace.Report.Totals.Sums.LiveBytes, 700), functions["main"]);
+        Assert.Equal((320, 320), functions["recursive(int)"]);
+        Assert.Equal((300, 300), functions["twice"]);
+    }
+
+    [Fact]
+    public void Call_trees_hold_all_from_either_end()
+    {
+        using var trace = Record("3");
+        var down = Tree(trace, "top-down");
+        var up = Tree(trace, "bottom-up");
+
+        Assert.Equal("1.8 KiB 100.0 % 13 _start", down[0]);
+        Assert.Contains("320 B 17.0 % 5 recursive(int)", down);
+        Assert.Contains("480 B 25.6 % 2 calloc", up);
+        Assert.Contains("400 B 21.3 % 1 double* made<double>(int)", up);
+    }
+
+    [Fact]
     public void Folded_stacks_add_up_to_what_is_live()
     {
         using var trace = Record("3");
@@ -186,6 +214,14 @@ public sealed class ReadingVerbsTests : IDisposable
         Assert.Equal("", outcome.OwnErrors);
         Assert.Single(outcome.Said, line => line.StartsWith("error: ", StringComparison.Ordinal));
     }
+
+    // The lines below the tree's heading, with single spaces.
+    private static List<string> Tree(Recording trace, string view) =>
+    [
+        .. Verb("report", trace.TracePath, "--view", view).Expect(0).Output.Split('\n')
+            .Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)))
+            .SkipWhile(line => line != "bytes share blocks").Skip(1),
+    ];
 
     private static string Source => Path.Combine(Built.Root, "tests/targets/line_by_line.cpp");
 

@@ -22,7 +22,7 @@ T* made(int n) {
 static void recursive(int levels) {
     if (levels == 0)
         return;
-    keep(malloc(64));  //= 320 320 5
+    keep(malloc(64));       //= 320 320 5
     recursive(levels - 1);  //= 256 256 4
 }
 
@@ -43,13 +43,13 @@ int main(int, char** arguments) {
     free(first);
     void* second = inlined(600);  //= 0 600 1
     free(second);
-    keep(made<int>(20));  //= 80 80 1
-    keep(made<double>(50));  //= 400 400 1
+    keep(made<int>(20));                                      //= 80 80 1
+    keep(made<double>(50));                                   //= 400 400 1
     auto lambda = [](size_t bytes) { keep(malloc(bytes)); };  //= 77 77 1
-    lambda(77);  //= 77 77 1
-    recursive(5);  //= 320 320 5
-    twice(100);  //= 100 100 1
-    twice(200);  //= 200 200 1
-    keep(realloc(malloc(50), 500));  //= 500 550 2
+    lambda(77);                                               //= 77 77 1
+    recursive(5);                                             //= 320 320 5
+    twice(100);                                               //= 100 100 1
+    twice(200);                                               //= 200 200 1
+    keep(realloc(malloc(50), 500));                           //= 500 550 2
     return 0;
 }

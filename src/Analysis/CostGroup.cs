@@ -1,0 +1,14 @@
+namespace NativeHeap.Analysis;
+
+/// <summary>What costs are added up by.</summary>
+public enum CostGroup
+{
+    /// <summary>Whole stacks.</summary>
+    Stack,
+
+    /// <summary>Functions: of every stack in which one occurs, once per stack (inclusive).</summary>
+    Function,
+
+    /// <summary>Modules: of every stack in which one occurs, once per stack (inclusive).</summary>
+    Module,
+}
