@@ -27,6 +27,7 @@ enum class Phase : uint32_t { unstarted, starting, on, off };
 
 Phase phase;
 uint32_t own_slot;
+uint32_t own_pid;  // a forked child's copy is its parent's until it has a slot
 bool follow_children;
 uint64_t early_calls;
 
@@ -74,6 +75,8 @@ void go_live(uint32_t slot) {
 void describe(wire::slot* slot, uint32_t pid, uint32_t parent_slot, uint64_t start_ns, uint32_t cuts) {
     slot->pid = pid;
     slot->parent_slot = parent_slot;
+    slot->parent_pid = own_pid;
+    own_pid = pid;
     slot->off_reason = static_cast<uint32_t>(wire::off_reason::none);
     slot->start_ns = start_ns;
     slot->missed_calls = 0;

@@ -19,7 +19,7 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
     private readonly Dictionary<int, int> _images = [];
     private long _restBytes; // live in processes that are not active
     private long _ghostBytes; // the most that processes had which ended in this pass
-    private int _discovering;
+    private readonly HashSet<(TrackedRegion Region, int Slot)> _discovering = [];
     private long _strayEvents;
 
     public RecordingDrain(RecordingShared shared)
@@ -96,8 +96,15 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
     public TrackedProcess? Discover(TrackedRegion region, int slot)
     {
         // Slot 0 said hello; a child's parent has a slot of its own, and was there first.
+        if (slot == 0 || !_discovering.Add((region, slot)))
+        {
+            return null;
+        }
+
         var record = region.View.ReadSlot(slot);
-        if (slot == 0 || record.Pid is 0 or > int.MaxValue || ParentOf(region, slot, record) is not { } parent)
+        var parent = ParentOf(region, record);
+        _discovering.Remove((region, slot));
+        if (record.Pid is 0 or > int.MaxValue || parent is null)
         {
             return null;
         }
@@ -275,21 +282,18 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
         }
     }
 
-    // The parent's slot may be free again, and even be the child's by now: then it is who had it before.
-    private TrackedProcess? ParentOf(TrackedRegion region, int slot, in SlotRecord child)
+    // The parent's slot may have another owner by now, even the child or a child of the child: who had it last then.
+    private TrackedProcess? ParentOf(TrackedRegion region, in SlotRecord child)
     {
-        var parentSlot = child.ParentSlot;
-        if (parentSlot >= (uint)region.View.Shape.SlotCount || _discovering > MostGenerations)
+        if (child.ParentSlot >= (uint)region.View.Shape.SlotCount)
         {
             return region.LastAt(0);
         }
 
-        var before = region.LastAt((int)parentSlot);
-        _discovering++;
-        var now = parentSlot == (uint)slot ? null : region.ProcessAt(parentSlot);
-        _discovering--;
-        var isElder = now is not null && now.StartNs <= _shared.Relative(child.StartNs);
-        return (isElder ? now : before ?? now) ?? region.LastAt(0);
+        var slot = (int)child.ParentSlot;
+        var isThere = region.View.ReadSlot(slot).Pid == child.ParentPid && _discovering.Count <= MostGenerations;
+        var parent = isThere ? region.ProcessAt(child.ParentSlot) : null;
+        return parent ?? region.LastAt(slot) ?? region.LastAt(0);
     }
 
     private int NextImage(int pid, bool again)

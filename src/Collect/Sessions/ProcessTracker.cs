@@ -26,7 +26,7 @@ internal sealed class ProcessTracker
         public required Action<int?> Ended { get; set; }
     }
 
-    /// <summary>Watches a process; of a pid that is watched already only what is to be called changes (an exec).</summary>
+    /// <summary>Watches a process; of one that is watched already (an exec) everybody who wants to know is told.</summary>
     /// <param name="pid">In our pid namespace.</param>
     /// <param name="process">A pidfd of it, owned from now on; may be invalid.</param>
     /// <param name="ended">Called once, with the wait status when the kernel tells it.</param>
@@ -34,7 +34,7 @@ internal sealed class ProcessTracker
     {
         if (_byPid.TryGetValue(pid, out var known) && IsThere(known))
         {
-            known.Ended = ended;
+            known.Ended += ended;
             process.Dispose();
             return;
         }

@@ -101,6 +101,24 @@ public sealed class ForkTests
     }
 
     [Fact]
+    public void A_child_that_got_its_grandparents_slot_and_its_parent_are_each_found_once()
+    {
+        using var recorder = new Recorder();
+        var target = new Target();
+        recorder.Attach(target);
+        var slot = target.Fork(0, 200);
+        recorder.Recording.Flush();
+        var childSlot = target.Fork(slot, 300); // not heard of yet
+        recorder.End(recorder.Found[0].Id);
+        Assert.Equal(slot, target.Fork(childSlot, 400));
+        recorder.Recording.Flush();
+        Assert.Equal([200, 300, 400], recorder.Found.Select(child => child.Pid).Order());
+        var ids = recorder.Found.ToDictionary(child => child.Pid, child => child.Id);
+        var parents = recorder.Found.ToDictionary(child => child.Pid, child => child.ParentId);
+        Assert.Equal((ids[200], ids[300]), (parents[300], parents[400]));
+    }
+
+    [Fact]
     public void A_hello_of_a_known_pid_ends_its_old_image_before_the_new_one_counts()
     {
         using var recorder = new Recorder();

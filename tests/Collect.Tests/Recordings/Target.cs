@@ -73,6 +73,7 @@ internal sealed unsafe class Target
         var slot = View.SlotAt(index);
         slot->Pid = (uint)pid;
         slot->ParentSlot = (uint)parentSlot;
+        slot->ParentPid = View.SlotAt(parentSlot)->Pid;
         slot->StartNs = ClockNs;
         _numbers.Remove(index);
         Volatile.Write(ref slot->State, (uint)SlotState.Live);
