@@ -18,6 +18,13 @@ internal static class Built
     /// <summary>A program of tests/targets.</summary>
     public static string Target(string name) => Existing("out/native/targets/" + name);
 
+    /// <summary>A library of tests/targets.</summary>
+    public static string Library(string name) => Existing($"out/native/targets/lib{name}.so");
+
+    /// <summary>A .NET program of tests/targets.</summary>
+    public static string DotNetTarget(string name, string configuration = "Release") =>
+        Existing($"tests/targets/{name}/bin/{configuration}/net10.0/{name}.dll");
+
     private static string Existing(string path)
     {
         var full = Path.Combine(Root, path);

@@ -37,12 +37,15 @@ internal sealed class Program : IDisposable
     private readonly Task<string> _output;
     private readonly Task<string> _errors;
 
-    private Program(Process process)
+    private Program(Process process, bool keepInput)
     {
         _process = process;
         _output = process.StandardOutput.ReadToEndAsync();
         _errors = process.StandardError.ReadToEndAsync();
-        process.StandardInput.Close();
+        if (!keepInput)
+        {
+            process.StandardInput.Close();
+        }
     }
 
     public int Pid => _process.Id;
@@ -72,7 +75,7 @@ internal sealed class Program : IDisposable
         {
             start.Environment[name] = value;
         }
-        return new Program(Process.Start(start)!);
+        return new Program(Process.Start(start)!, around.KeepInput);
     }
 
     public static Outcome Run(IReadOnlyList<string> command, Surroundings? surroundings = null)
@@ -80,6 +83,9 @@ internal sealed class Program : IDisposable
         using var program = Start(command, surroundings);
         return program.Wait();
     }
+
+    /// <summary>Ends its standard input (see <see cref="Surroundings.KeepInput"/>).</summary>
+    public void EndInput() => _process.StandardInput.Close();
 
     /// <summary>Waits for the end and for the end of its output.</summary>
     public Outcome Wait()
@@ -111,6 +117,9 @@ internal sealed class Program : IDisposable
 /// <summary>What a program finds around it.</summary>
 internal sealed record Surroundings
 {
+    /// <summary>Its standard input stays open until <see cref="Program.EndInput"/>; else it is empty.</summary>
+    public bool KeepInput { get; init; }
+
     /// <summary>Working folder; null: the tests'.</summary>
     public string? Folder { get; init; }
 

@@ -23,6 +23,9 @@ internal sealed class Recording : IDisposable
 
     public bool HasEnded => _program.HasEnded;
 
+    /// <summary>Ends the command's standard input.</summary>
+    public void EndInput() => _program.EndInput();
+
     /// <summary>How it ended; waits for the end.</summary>
     public Outcome Outcome => _outcome ??= _program.Wait();
 

@@ -68,7 +68,7 @@ internal static class Ledger
             return Id(s_methods, "method", "\t\t\t0\t\t\t");
         }
         var (mvid, token) = (method.Module.ModuleVersionId, Token(method));
-        var module = token == 0 ? "" : Path.GetFileName(method.Module.FullyQualifiedName);
+        var module = token == 0 ? "" : ModuleName(method.Module);
         var type = method.DeclaringType is { } declaring ? Definition(declaring).FullName : "";
         var how = method.Attributes.HasFlag(MethodAttributes.PinvokeImpl) ? "pinvoke" : "";
         return Id(
@@ -76,6 +76,11 @@ internal static class Ledger
             "method",
             string.Create(CultureInfo.InvariantCulture, $"\t{module}\t{mvid}\t{token:x}\t{type}\t{method.Name}\t{how}"));
     }
+
+    // An emitted assembly has no file.
+    private static string ModuleName(Module module) => module.Assembly.IsDynamic
+        ? module.Assembly.GetName().Name!
+        : Path.GetFileName(module.FullyQualifiedName);
 
     private static Type Definition(Type type) => type.IsGenericType ? type.GetGenericTypeDefinition() : type;
 
