@@ -8,6 +8,8 @@ namespace NativeHeap.Managed;
 /// </summary>
 public sealed class ManagedSession : IDisposable
 {
+    private const string PortsVariable = "DOTNET_DiagnosticPorts";
+
     private static readonly TimeSpan EndPatience = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan RundownPatience = TimeSpan.FromSeconds(10);
 
@@ -47,21 +49,25 @@ public sealed class ManagedSession : IDisposable
 
     /// <summary>
     /// Waits for a runtime that is started with <c>DOTNET_DiagnosticPorts=PATH,suspend</c>, begins to listen before it
-    /// runs any method, and lets it run.
+    /// runs any method, and lets it run. The runtime copied its environment when it started and gives that copy to the
+    /// processes it starts: there the variable is set to what the user had, or they would wait for us, too.
     /// </summary>
     /// <param name="socketPath">A path that does not exist yet; when this returns, a socket listens there, so that the
     /// target may be started. Who made the folder removes it.</param>
+    /// <param name="usersPorts">Says what the user had in that variable, null when it was not set; called on the session's
+    /// thread while the runtime waits. Null: it was not set.</param>
     /// <param name="beforeResume">Called on the session's thread when everything is recorded and the runtime still waits;
     /// null: nothing is to be done. Whatever it throws is noted, and the runtime runs.</param>
     /// <returns>A session that listens.</returns>
     /// <exception cref="IOException">No socket can be made there.</exception>
-    public static ManagedSession Listen(string socketPath, Action? beforeResume = null)
+    public static ManagedSession Listen(
+        string socketPath, Func<string?>? usersPorts = null, Action? beforeResume = null)
     {
         ArgumentNullException.ThrowIfNull(socketPath);
         var port = new ReversePort(socketPath);
         var session = new ManagedSession(0);
         session._open.Add(port);
-        session.Start(() => session.Serve(port, beforeResume));
+        session.Start(() => session.Serve(port, usersPorts, beforeResume));
         return session;
     }
 
@@ -143,7 +149,7 @@ public sealed class ManagedSession : IDisposable
         }
     }
 
-    private void Serve(ReversePort port, Action? beforeResume)
+    private void Serve(ReversePort port, Func<string?>? usersPorts, Action? beforeResume)
     {
         var client = port.Accept(_ending.Token);
         EventStream? stream = null;
@@ -158,6 +164,7 @@ public sealed class ManagedSession : IDisposable
             NoteRefused(error);
         }
 
+        Prepare(() => client.SetEnvironmentVariable(PortsVariable, usersPorts?.Invoke()));
         Prepare(beforeResume);
         ReversePort.Resume(client);
         stream?.Read(_events, Note);

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using NativeHeap.Collect.Launching;
 using NativeHeap.Collect.Server;
 using NativeHeap.Managed;
+using NativeHeap.Memory.Proc;
 using NativeHeap.Model;
 using NativeHeap.Trace;
 
@@ -13,6 +14,8 @@ namespace NativeHeap.Collect.Sessions;
 /// </summary>
 public sealed class Session : IDisposable
 {
+    private static readonly TimeSpan CommandPatience = TimeSpan.FromSeconds(1);
+
     private readonly SessionOptions _options;
     private readonly NativeFiles _files;
     private readonly Recording _recording;
@@ -24,6 +27,7 @@ public sealed class Session : IDisposable
     private readonly TargetHost _host;
     private readonly ControlServer _server;
     private readonly Runtimes _runtimes;
+    private readonly TaskCompletionSource<int> _command = new();
     private readonly ManualResetEventSlim _over = new();
     private volatile bool _rootEnded;
     private readonly CancellationTokenSource _hurried = new();
@@ -89,6 +93,7 @@ public sealed class Session : IDisposable
         Libc.Silence(1);
         var startNs = Heartbeat.Clock();
         var pid = link.Start(command.Count, Settings());
+        _command.SetResult(pid);
         _host.Start(new TargetRoot(pid, Libc.OpenProcess(pid), startNs, string.Join(' ', command)));
         link.Ended += status => RootEnded(status);
         link.Hurried += Hurry;
@@ -160,7 +165,14 @@ public sealed class Session : IDisposable
 
     // A method of its own: who records no .NET never loads what listens to it.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static ManagedSession ListenToRuntime(string path) => ManagedSession.Listen(path);
+    private ManagedSession ListenToRuntime(string path) => ManagedSession.Listen(path, ReadUsersPorts);
+
+    // The kernel still has the environment that the command was started with.
+    private string? ReadUsersPorts() =>
+        _command.Task.Wait(CommandPatience)
+            ? new ProcessReader(_command.Task.Result).ReadEnvironment()?
+                .FirstOrDefault(variable => variable.Key == "DOTNET_DiagnosticPorts").Value
+            : null;
 
     private Dictionary<string, string> Settings()
     {
