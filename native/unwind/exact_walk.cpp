@@ -2,11 +2,11 @@
 
 #include "native/unwind/call_frames.h"
 #include "native/unwind/hijack.h"
+#include "native/unwind/known_runtime.h"
 #include "native/unwind/managed_code.h"
 #include "native/unwind/modules.h"
 #include "native/unwind/reused_code.h"
 #include "native/unwind/rows.h"
-#include "native/unwind/runtime_contract.h"
 #include "native/unwind/signal_frame.h"
 #include "native/unwind/uncovered.h"
 

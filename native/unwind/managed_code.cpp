@@ -1,6 +1,6 @@
 #include "native/unwind/managed_code.h"
 
-#include "native/unwind/runtime_contract.h"
+#include "native/unwind/known_runtime.h"
 
 namespace nh::unwind {
 namespace {
@@ -8,11 +8,13 @@ namespace {
 constexpr uint32_t most_fragments = 1024;     // in the chunk of 128 KiB that holds the address
 constexpr uint32_t most_unwind_infos = 4096;  // of one method: itself, its funclets, parts of large frames
 constexpr uint32_t most_functions = 1u << 26;
-constexpr uint32_t flag_collectible = 1;  // RangeSection.Flags: RANGE_SECTION_COLLECTIBLE of codeman.h
+constexpr uint32_t most_words_before = 1u << 16;  // 16 MiB of code of one method
+// RangeSection.Flags, of codeman.h: RANGE_SECTION_COLLECTIBLE and RANGE_SECTION_CODEHEAP.
+constexpr uint32_t flag_collectible = 1, flag_code_heap = 2;
 
 struct RangeSection {
     uintptr_t begin, end_open, heap_list, r2r_module;
-    bool collectible;
+    uint32_t flags;
 };
 
 // The low bit of pointers in the map says that what follows is collectible.
@@ -43,7 +45,7 @@ bool find_section(CarefulReader& reader, const RuntimeContract& contract, uintpt
             section->end_open = reader.word(found + contract.section.end_open);
             section->heap_list = reader.word(found + contract.section.heap_list);
             section->r2r_module = reader.word(found + contract.section.r2r_module);
-            section->collectible = (reader.value<uint32_t>(found + contract.section.flags) & flag_collectible) != 0;
+            section->flags = reader.value<uint32_t>(found + contract.section.flags);
             return reader.ok() && address >= section->begin && address < section->end_open;
         }
         fragment = untagged(reader.word(fragment + contract.fragment.next));
@@ -51,14 +53,16 @@ bool find_section(CarefulReader& reader, const RuntimeContract& contract, uintpt
     return false;
 }
 
-// The nibble map, version 2. A word describes 8 buckets of 32 bytes, the first in its highest nibble: a nibble n > 0
-// says that code starts at (n - 1) * 4 in the bucket. A word whose lowest nibble is above 8 lies wholly within the code
-// that starts at the word's other bits, the nibble less 9 giving bits 2 and 3.
+// The nibble map. A word describes 8 buckets of 32 bytes, the first in its highest nibble: a nibble n > 0 says that
+// code starts at (n - 1) * 4 in the bucket. In version 2, a word whose lowest nibble is above 8 lies wholly within the
+// code that starts at the word's other bits, the nibble less 9 giving bits 2 and 3, so that only one word before must
+// be looked at; in version 1, which has none of those, all of them.
 class NibbleMap {
   public:
     static constexpr uint32_t bucket_bytes = 32, buckets = 8, word_bytes = bucket_bytes * buckets;
 
-    NibbleMap(CarefulReader& reader, uintptr_t base, uintptr_t words) : reader_(reader), base_(base), words_(words) {}
+    NibbleMap(CarefulReader& reader, uintptr_t base, uintptr_t words, uint32_t words_before)
+        : reader_(reader), base_(base), words_(words), words_before_(words_before) {}
 
     // Where the code that covers the address starts; 0 when there is none.
     uintptr_t find_start(uintptr_t address) const {
@@ -73,12 +77,12 @@ class NibbleMap {
         if (own != 0 && own - 1 <= offset % bucket_bytes / 4) {
             return start_at(index, bucket, own);
         }
-        const uintptr_t before = last_start(index, word, bucket);
-        if (before != 0 || index == 0) {
-            return before;
+        uintptr_t found = last_start(index, word, bucket);
+        for (uint32_t before = 1; found == 0 && before <= words_before_ && before <= index && reader_.ok(); ++before) {
+            const uint32_t previous = read(index - before);
+            found = is_start(previous) ? start_in(previous) : last_start(index - before, previous, buckets);
         }
-        const uint32_t previous = read(index - 1);
-        return is_start(previous) ? start_in(previous) : last_start(index - 1, previous, buckets);
+        return found;
     }
 
   private:
@@ -102,6 +106,7 @@ class NibbleMap {
 
     CarefulReader& reader_;
     uintptr_t base_, words_;
+    uint32_t words_before_;
 };
 
 // Just-in-time compiled: the word before the code points to its header, which lists main body and funclets.
@@ -112,7 +117,8 @@ bool find_jit_function(CarefulReader& reader, const RuntimeContract& contract, c
     if (!reader.ok() || address < map_base) {
         return false;
     }
-    const uintptr_t start = NibbleMap(reader, map_base, map).find_start(address);
+    const uintptr_t start =
+        NibbleMap(reader, map_base, map, contract.undescribed ? most_words_before : 1).find_start(address);
     if (start == 0 || start > address) {
         return false;
     }
@@ -137,46 +143,86 @@ bool find_jit_function(CarefulReader& reader, const RuntimeContract& contract, c
     return false;
 }
 
-// ReadyToRun: one sorted table for the image, or for the composite image that it is a part of.
-bool find_precompiled_function(CarefulReader& reader, const RuntimeContract& contract, const RangeSection& section,
-                               uintptr_t address, RuntimeFunction* function) {
+// A sorted table of RUNTIME_FUNCTION.
+struct FunctionTable {
+    uintptr_t start;
+    uint32_t count;
+};
+
+// ReadyToRun: one table for the image, or for the composite image that it is a part of.
+bool find_function_table(CarefulReader& reader, const RuntimeContract& contract, const RangeSection& section,
+                         FunctionTable* table) {
     const uintptr_t own = reader.word(section.r2r_module + contract.module.ready_to_run_info);
     const uintptr_t info = reader.word(own + contract.ready_to_run.composite_info);
-    const auto count = reader.value<uint32_t>(info + contract.ready_to_run.function_count);
-    const uintptr_t table = reader.word(info + contract.ready_to_run.functions);
-    const uintptr_t offset = address - section.begin;
-    if (!reader.ok() || count == 0 || count > most_functions) {
+    table->count = reader.value<uint32_t>(info + contract.ready_to_run.function_count);
+    table->start = reader.word(info + contract.ready_to_run.functions);
+    return reader.ok();
+}
+
+// The same by the image's headers (Microsoft's "PE Format": the exception table is data directory 3 of the optional
+// header, which follows signature and file header).
+bool find_exception_table(CarefulReader& reader, const RangeSection& section, FunctionTable* table) {
+    constexpr uint16_t dos_magic = 0x5A4D, optional_magic = 0x20B;
+    constexpr uint32_t headers_at = 0x3C, signature = 0x4550, optional_header = 24, exception_directory = 112 + 3 * 8;
+    const uintptr_t headers = section.begin + reader.value<uint32_t>(section.begin + headers_at);
+    if (reader.value<uint16_t>(section.begin) != dos_magic || reader.value<uint32_t>(headers) != signature ||
+        reader.value<uint16_t>(headers + optional_header) != optional_magic) {
         return false;
     }
-    uint32_t low = 0, high = count;  // the last that does not begin behind the address is in [low, high)
+    const uintptr_t directory = headers + optional_header + exception_directory;
+    table->start = section.begin + reader.value<uint32_t>(directory);
+    table->count = reader.value<uint32_t>(directory + 4) / static_cast<uint32_t>(sizeof(RuntimeFunction));
+    return reader.ok();
+}
+
+bool find_precompiled_function(CarefulReader& reader, const FunctionTable& table, uintptr_t offset,
+                               RuntimeFunction* function) {
+    if (table.count == 0 || table.count > most_functions) {
+        return false;
+    }
+    uint32_t low = 0, high = table.count;  // the last that does not begin behind the offset is in [low, high)
     while (high - low > 1) {
         const uint32_t middle = low + (high - low) / 2;
-        const auto begin = reader.value<uint32_t>(table + uintptr_t{middle} * sizeof(RuntimeFunction));
+        const auto begin = reader.value<uint32_t>(table.start + uintptr_t{middle} * sizeof(RuntimeFunction));
         (begin <= offset ? low : high) = middle;
     }
-    return reader.read(table + uintptr_t{low} * sizeof(RuntimeFunction), function, sizeof(*function)) && reader.ok() &&
-           offset >= function->begin && offset < function->end;
+    return reader.read(table.start + uintptr_t{low} * sizeof(RuntimeFunction), function, sizeof(*function)) &&
+           reader.ok() && offset >= function->begin && offset < function->end;
 }
 
 }  // namespace
 
-bool find_managed_function(CarefulReader& reader, uintptr_t instruction, ManagedFunction* found) {
-    const RuntimeContract* contract = known_runtime();
+bool find_managed_function(CarefulReader& reader, const RuntimeContract& contract, uintptr_t instruction,
+                           ManagedFunction* found) {
     RangeSection section;
-    if (contract == nullptr || !find_section(reader, *contract, instruction, &section)) {
+    if (!find_section(reader, contract, instruction, &section)) {
         return false;
     }
     *found = {};
     found->base = section.begin;
-    found->collectible = section.collectible;
-    return section.r2r_module != 0
-               ? find_precompiled_function(reader, *contract, section, instruction, &found->function)
-               : find_jit_function(reader, *contract, section, instruction, found);
+    found->collectible = (section.flags & flag_collectible) != 0;
+    if (section.r2r_module != 0) {
+        FunctionTable table;
+        return (contract.undescribed ? find_exception_table(reader, section, &table)
+                                     : find_function_table(reader, contract, section, &table)) &&
+               find_precompiled_function(reader, table, instruction - section.begin, &found->function);
+    }
+    return (section.flags & flag_code_heap) != 0 && find_jit_function(reader, contract, section, instruction, found);
+}
+
+bool find_managed_rules(CarefulReader& reader, const RuntimeContract& contract, uintptr_t instruction,
+                        ManagedFunction* found, FrameRules* rules) {
+    return find_managed_function(reader, contract, instruction, found) &&
+           run_windows_unwind(reader, found->base, found->function, instruction, rules);
 }
 
 bool find_managed_rules(CarefulReader& reader, uintptr_t instruction, ManagedFunction* found, FrameRules* rules) {
-    return find_managed_function(reader, instruction, found) &&
-           run_windows_unwind(reader, found->base, found->function, instruction, rules);
+    const RuntimeContract* contract = known_runtime();
+    if (contract == nullptr) {
+        search_runtime(instruction + 1);
+        contract = known_runtime();
+    }
+    return contract != nullptr && find_managed_rules(reader, *contract, instruction, found, rules);
 }
 
 }  // namespace nh::unwind

@@ -4,6 +4,7 @@
 
 #include "native/unwind/call_frames.h"
 #include "native/unwind/careful_reader.h"
+#include "native/unwind/runtime_contract.h"
 #include "native/unwind/windows_unwind.h"
 
 namespace nh::unwind {
@@ -22,9 +23,13 @@ struct ManagedFunction {
 
 // The function that covers the address. False when it is not the runtime's code, or a stub, or cannot be read. Reads
 // the runtime's tables by what its contract says, as the runtime itself does without a lock; takes some 5 us.
-bool find_managed_function(CarefulReader& reader, uintptr_t instruction, ManagedFunction* found);
+bool find_managed_function(CarefulReader& reader, const RuntimeContract& contract, uintptr_t instruction,
+                           ManagedFunction* found);
 
 // Finds the function and the rules that hold just before the instruction in it.
+bool find_managed_rules(CarefulReader& reader, const RuntimeContract& contract, uintptr_t instruction,
+                        ManagedFunction* found, FrameRules* rules);
+// The same by the known runtime, which is searched for when it does not describe itself.
 bool find_managed_rules(CarefulReader& reader, uintptr_t instruction, ManagedFunction* found, FrameRules* rules);
 
 }  // namespace nh::unwind

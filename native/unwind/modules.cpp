@@ -4,10 +4,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "native/unwind/known_runtime.h"
 #include "native/unwind/loader_view.h"
 #include "native/unwind/object_list.h"
 #include "native/unwind/rows.h"
-#include "native/unwind/runtime_contract.h"
 #include "native/unwind/stack_window.h"
 #include "native/unwind/try_lock.h"
 
@@ -265,10 +265,7 @@ bool remember(const LoadedObject& object, const ElfImage& image) {
     if (index == registry->count) {
         __atomic_store_n(&registry->count, index + 1, __ATOMIC_RELEASE);
     }
-    const uintptr_t descriptor = find_symbol(object.map, "DotNetRuntimeContractDescriptor");
-    if (descriptor != 0) {
-        learn_runtime(descriptor, image.start, image.end);
-    }
+    learn_runtime(object.map, image.start, image.end);
     return true;
 }
 

@@ -2,8 +2,8 @@
 
 #include <sys/mman.h>
 
+#include "native/unwind/known_runtime.h"
 #include "native/unwind/managed_code.h"
-#include "native/unwind/runtime_contract.h"
 
 namespace nh::unwind {
 namespace {

@@ -3,10 +3,10 @@
 #include "native/unwind/byte_reader.h"
 #include "native/unwind/call_frames.h"
 #include "native/unwind/expression.h"
+#include "native/unwind/known_runtime.h"
 #include "native/unwind/managed_code.h"
 #include "native/unwind/modules.h"
 #include "native/unwind/rows.h"
-#include "native/unwind/runtime_contract.h"
 #include "native/unwind/uncovered.h"
 
 namespace nh::unwind {

@@ -2,7 +2,6 @@
 
 #include "native/unwind/careful_reader.h"
 #include "native/unwind/contract_json.h"
-#include "native/unwind/reused_code.h"
 
 namespace nh::unwind {
 namespace {
@@ -23,11 +22,6 @@ struct Descriptor {
     uintptr_t pointers;
 };
 
-RuntimeContract runtime;
-uintptr_t runtime_start, runtime_end;
-enum State : uint32_t { none, being_read, usable };
-uint32_t state;
-
 bool all_readable(uintptr_t start, uintptr_t bytes) {
     for (uintptr_t at = start & ~(page_bytes - 1); at < start + bytes; at += page_bytes) {
         if (!page_readable(at)) {
@@ -46,9 +40,11 @@ bool read_offset(const ContractJson& type, const char* field, uint32_t* offset) 
     return true;
 }
 
-bool has_version(const ContractJson& contracts, const char* name, uint64_t version) {
+// Versions are numbers in .NET 10, and later texts: "c2".
+bool has_version(const ContractJson& contracts, const char* name, uint64_t version, const char* text) {
     uint64_t value;
-    return contracts.member(name).number(&value) && value == version;
+    const ContractJson found = contracts.member(name).first();
+    return (found.number(&value) && value == version) || found.is_text(text);
 }
 
 // A global that is a pointer is written as [[index], "pointer"], the index being of the pointer data.
@@ -100,11 +96,15 @@ bool has_known_functions(const ContractJson& types) {
            read_offset(function, "UnwindData", &unwind_data) && unwind_data == 8;
 }
 
-}  // namespace
-
-bool read_runtime_contract(uintptr_t address, RuntimeContract* contract) {
+// A descriptor and the parts of its text.
+struct Description {
     Descriptor descriptor;
+    ContractJson types, globals, contracts;
+};
+
+bool open_description(uintptr_t address, Description* description) {
     CarefulReader reader;
+    Descriptor& descriptor = description->descriptor;
     if (!reader.read(address, &descriptor, sizeof(descriptor)) || descriptor.magic != descriptor_magic ||
         (descriptor.flags & (flag_always | flag_32_bit)) != flag_always || descriptor.text_bytes > most_text ||
         !all_readable(descriptor.text, descriptor.text_bytes)) {
@@ -112,52 +112,58 @@ bool read_runtime_contract(uintptr_t address, RuntimeContract* contract) {
     }
     auto text = reinterpret_cast<const char*>(descriptor.text);
     const ContractJson root(text, text + descriptor.text_bytes);
-    const ContractJson types = root.member("types");
-    const ContractJson globals = root.member("globals");
-    const ContractJson contracts = root.member("contracts");
+    description->types = root.member("types");
+    description->globals = root.member("globals");
+    description->contracts = root.member("contracts");
+    return true;
+}
+
+void read_threads(const Description& description, RuntimeContract* contract) {
+    if (!has_version(description.contracts, "Thread", 1, "c1") ||
+        !read_global_pointer(description.globals, "ThreadStore", description.descriptor, &contract->thread_store) ||
+        !read_offset(description.types.member("ThreadStore"), "FirstThreadLink", &contract->first_thread_link) ||
+        !read_offset(description.types.member("Thread"), "LinkNext", &contract->thread_link)) {
+        contract->thread_store = 0;
+    }
+}
+
+}  // namespace
+
+bool read_runtime_contract(uintptr_t address, RuntimeContract* contract) {
+    Description description;
     RuntimeContract found = {};
     uint64_t last_stub_kind;
-    if (!has_version(contracts, "ExecutionManager", 2) || !globals.member("Architecture").first().is_text("x64") ||
-        !has_known_functions(types) || !read_execution_manager(types, &found) ||
-        !read_global_pointer(globals, "ExecutionManagerCodeRangeMapAddress", descriptor, &found.code_range_map) ||
-        !globals.member("StubCodeBlockLast").first().number(&last_stub_kind)) {
+    if (!open_description(address, &description) || !has_version(description.contracts, "ExecutionManager", 2, "c2") ||
+        !description.globals.member("Architecture").first().is_text("x64") || !has_known_functions(description.types) ||
+        !read_execution_manager(description.types, &found) ||
+        !read_global_pointer(description.globals, "ExecutionManagerCodeRangeMapAddress", description.descriptor,
+                             &found.code_range_map) ||
+        !description.globals.member("StubCodeBlockLast").first().number(&last_stub_kind)) {
         return false;
     }
     found.last_stub_kind = last_stub_kind;
-    if (!read_offset(types.member("MethodDesc"), "Flags", &found.method_desc.flags) ||
-        !read_offset(types.member("DynamicMethodDesc"), "MethodName", &found.method_desc.dynamic_name)) {
+    if (!read_offset(description.types.member("MethodDesc"), "Flags", &found.method_desc.flags) ||
+        !read_offset(description.types.member("DynamicMethodDesc"), "MethodName", &found.method_desc.dynamic_name)) {
         found.method_desc.dynamic_name = 0;
     }
-    if (!has_version(contracts, "Thread", 1) ||
-        !read_global_pointer(globals, "ThreadStore", descriptor, &found.thread_store) ||
-        !read_offset(types.member("ThreadStore"), "FirstThreadLink", &found.first_thread_link) ||
-        !read_offset(types.member("Thread"), "LinkNext", &found.thread_link)) {
-        found.thread_store = 0;
-    }
+    read_threads(description, &found);
     *contract = found;
     return true;
 }
 
-void learn_runtime(uintptr_t descriptor, uintptr_t module_start, uintptr_t module_end) {
-    uint32_t expected = none;
-    if (!__atomic_compare_exchange_n(&state, &expected, being_read, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-        return;
+RuntimeContract undescribed_runtime(uintptr_t descriptor) {
+    RuntimeContract contract = {};
+    contract.fragment = {8, 16, 24, 0};
+    contract.section = {0, 8, 16, 40, 32};
+    contract.code_heap = {32, 40};
+    contract.code_header = {24, 16, 32, 36};
+    contract.undescribed = true;
+    contract.last_stub_kind = 15;
+    Description description;
+    if (descriptor != 0 && open_description(descriptor, &description)) {
+        read_threads(description, &contract);
     }
-    const bool good = read_runtime_contract(descriptor, &runtime);
-    runtime_start = module_start;
-    runtime_end = module_end;
-    if (good) {
-        open_reused_rows();
-    }
-    __atomic_store_n(&state, good ? usable : none, __ATOMIC_RELEASE);
-}
-
-const RuntimeContract* known_runtime() {
-    return __atomic_load_n(&state, __ATOMIC_ACQUIRE) == usable ? &runtime : nullptr;
-}
-
-bool in_runtime_module(uintptr_t address) {
-    return known_runtime() != nullptr && address >= runtime_start && address < runtime_end;
+    return contract;
 }
 
 }  // namespace nh::unwind

@@ -32,6 +32,7 @@ struct RuntimeContract {
         uint32_t composite_info, function_count, functions;
     } ready_to_run;
     uintptr_t last_stub_kind;  // StubCodeBlockLast
+    bool undescribed;          // see undescribed_runtime
 
     // Contract Thread; thread_store 0: not known, and hijacked return addresses cannot be followed.
     uintptr_t thread_store;  // where the pointer to it is
@@ -42,13 +43,9 @@ struct RuntimeContract {
 // or describes versions of the contracts that are not known here.
 bool read_runtime_contract(uintptr_t descriptor, RuntimeContract* contract);
 
-// A module with that symbol was met. The first one that can be read serves; the others change nothing.
-void learn_runtime(uintptr_t descriptor, uintptr_t module_start, uintptr_t module_end);
-
-// Null as long as no runtime is known.
-const RuntimeContract* known_runtime();
-
-// Whether the address lies in the module of the known runtime.
-bool in_runtime_module(uintptr_t address);
+// .NET 8 and 9 have these tables without describing them: their layout by vm/codeman.h of the releases, but for
+// code_range_map, which must be searched for. ReadyToRun images are then read by their own headers, and words of the
+// nibble map are of version 1, without pointers. `descriptor` (0: none) may still describe threads.
+RuntimeContract undescribed_runtime(uintptr_t descriptor);
 
 }  // namespace nh::unwind

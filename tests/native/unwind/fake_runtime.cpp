@@ -5,7 +5,7 @@
 
 #include <cstdlib>
 
-#include "native/unwind/runtime_contract.h"
+#include "native/unwind/known_runtime.h"
 #include "tests/native/unwind/known_code.h"
 
 namespace nh::unwind::test {
@@ -199,9 +199,8 @@ FakeRuntime::FakeRuntime() {
         add_section(heaps_[heap], heaps_[heap] + heap_bytes, heap == collectible ? 3 : 2, list, 0);
     }
     // Its "module" is the code known by hand, so that a planted address can be one of its functions.
-    learn_runtime(descriptor_for(contract_text()), reinterpret_cast<uintptr_t>(known_rsp),
-                  reinterpret_cast<uintptr_t>(known_rsp) + 4096);
-    if (known_runtime() == nullptr) {
+    if (!use_runtime(descriptor_for(contract_text()), reinterpret_cast<uintptr_t>(known_rsp),
+                     reinterpret_cast<uintptr_t>(known_rsp) + 4096)) {
         abort();
     }
 }

@@ -9,8 +9,8 @@
 #include <map>
 #include <random>
 
+#include "native/unwind/known_runtime.h"
 #include "native/unwind/rows.h"
-#include "native/unwind/runtime_contract.h"
 #include "tests/native/unwind/both_walks.h"
 #include "tests/native/unwind/fake_runtime.h"
 #include "tests/native/unwind/known_code.h"
@@ -113,9 +113,9 @@ TEST_F(ManagedCode, a_precompiled_image_is_searched_by_its_table) {
     }
     CarefulReader reader;
     ManagedFunction found;
-    EXPECT_FALSE(find_managed_function(reader, places[0] - 1, &found));
-    EXPECT_FALSE(find_managed_function(reader, places[3] + functions[3].code.size(), &found));
-    EXPECT_TRUE(find_managed_function(reader, places[3] + functions[3].code.size() - 1, &found));
+    EXPECT_FALSE(find_managed_function(reader, *known_runtime(), places[0] - 1, &found));
+    EXPECT_FALSE(find_managed_function(reader, *known_runtime(), places[3] + functions[3].code.size(), &found));
+    EXPECT_TRUE(find_managed_function(reader, *known_runtime(), places[3] + functions[3].code.size() - 1, &found));
     EXPECT_EQ(found.function.begin, places[3] - found.base);
 }
 
@@ -125,10 +125,10 @@ TEST_F(ManagedCode, stubs_and_gaps_are_not_code_of_a_method) {
     const uintptr_t code = runtime.put_method(FakeRuntime::permanent, 0x12108, {made}, "g");
     CarefulReader reader;
     ManagedFunction found;
-    EXPECT_FALSE(find_managed_function(reader, stub, &found));
-    EXPECT_FALSE(find_managed_function(reader, code - 1, &found));
-    EXPECT_TRUE(find_managed_function(reader, code, &found));
-    EXPECT_FALSE(find_managed_function(reader, code + made.code.size(), &found));
+    EXPECT_FALSE(find_managed_function(reader, *known_runtime(), stub, &found));
+    EXPECT_FALSE(find_managed_function(reader, *known_runtime(), code - 1, &found));
+    EXPECT_TRUE(find_managed_function(reader, *known_runtime(), code, &found));
+    EXPECT_FALSE(find_managed_function(reader, *known_runtime(), code + made.code.size(), &found));
 }
 
 TEST_F(ManagedCode, other_code_at_the_address_gets_its_own_row_and_epoch) {

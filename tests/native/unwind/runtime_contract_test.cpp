@@ -37,10 +37,17 @@ TEST(RuntimeContract, offsets_and_globals_are_read_from_the_description) {
     EXPECT_EQ(contract.method_desc.dynamic_name, 24u);
 }
 
+TEST(RuntimeContract, versions_may_be_texts) {
+    RuntimeContract contract{};
+    EXPECT_TRUE(reads(
+        replaced("\"ExecutionManager\":2,\"Thread\":1", "\"ExecutionManager\":\"c2\",\"Thread\":[\"c1\"]"), &contract));
+    EXPECT_NE(contract.thread_store, 0u);
+}
+
 TEST(RuntimeContract, unknown_versions_are_refused) {
     RuntimeContract contract{};
     EXPECT_FALSE(reads(replaced("\"ExecutionManager\":2", "\"ExecutionManager\":3"), &contract));
-    EXPECT_FALSE(reads(replaced("\"ExecutionManager\":2", "\"ExecutionManager\":\"c2\""), &contract));
+    EXPECT_FALSE(reads(replaced("\"ExecutionManager\":2", "\"ExecutionManager\":\"c3\""), &contract));
     EXPECT_FALSE(reads(replaced("\"x64\"", "\"arm64\""), &contract));
     EXPECT_FALSE(reads(replaced("\"!\":12", "\"!\":8"), &contract));
 }
