@@ -1,6 +1,7 @@
 using System.CommandLine;
 using NativeHeap.Analysis;
 using NativeHeap.Model;
+using NativeHeap.Present;
 using NativeHeap.Present.Plots;
 using NativeHeap.Trace;
 
@@ -11,6 +12,9 @@ internal static class PlotVerb
 {
     private const int DefaultWidth = 1200;
     private const int DefaultHeight = 675;
+
+    private const string Growth = "growth";
+    private const string Flame = "flame";
 
     // More stacks than areas: several may bear one name and become one area.
     private const int StacksToAsk = 64;
@@ -27,30 +31,83 @@ internal static class PlotVerb
         var kind = new Option<string>("--kind")
         {
             HelpName = "KIND",
-            Description = "What to draw: growth (live bytes over time by stack, and RSS).",
-            DefaultValueFactory = _ => "growth",
+            Description = "What to draw: growth (live bytes over time by stack, and RSS) or flame (a flame graph to zoom and "
+                + "search in a browser; .svg).",
+            DefaultValueFactory = _ => Growth,
         };
-        kind.AcceptOnlyFromAmong("growth");
+        kind.AcceptOnlyFromAmong(Growth, Flame);
+        var by = new Option<string?>("--by")
+        {
+            HelpName = string.Join('|', StackMeasures.Names),
+            Description = "What the boxes of a flame graph are as wide as (default live).",
+        };
+        by.AcceptOnlyFromAmong([.. StackMeasures.Names]);
         var pid = Quantities.NumberOption("--pid", "N", "Only the processes of this pid.");
         var width = Pixels("--width", DefaultWidth);
         var height = Pixels("--height", DefaultHeight);
         var force = new Option<bool>("--force") { Description = "Replace an existing file." };
         var verb = new Verb(
             "plot",
-            "Draws how the heap grew.",
+            "Draws how the heap grew, or who allocated it.",
             "nativeheap plot server.nheap -o heap.png",
-            "nativeheap plot server.nheap -o heap.svg --width 1600 --height 900")
+            "nativeheap plot server.nheap -o heap.svg --width 1600 --height 900",
+            "nativeheap plot server.nheap@peak --kind flame -o flame.svg")
         {
-            trace, output, kind, pid, width, height, force,
+            trace, output, kind, by, pid, width, height, force,
         };
         verb.SetAction(result =>
         {
+            if (result.GetValue(kind) == Flame)
+            {
+                DrawFlames(result, trace, output, by, pid, width, force);
+                return ExitCodes.Success;
+            }
+            if (result.GetValue(by) is not null)
+            {
+                throw new ToolException("--by goes with --kind flame", ExitCodes.Usage);
+            }
             var file = PictureFile.Plan(result.GetRequiredValue(output), result.GetValue(force));
             var size = (result.GetValue(width), result.GetValue(height));
             DrawGrowth(result.GetRequiredValue(trace), result.GetValue(pid), file, size);
             return ExitCodes.Success;
         });
         return verb;
+    }
+
+    private static void DrawFlames(
+        ParseResult result,
+        Argument<string> trace,
+        Option<string> output,
+        Option<string?> by,
+        Option<int?> pid,
+        Option<int> width,
+        Option<bool> force)
+    {
+        var path = result.GetRequiredValue(output);
+        if (!path.EndsWith(".svg", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new ToolException($"{path} does not end in .svg, and a flame graph is one", ExitCodes.Usage);
+        }
+        var file = OutputFile.Plan(path, result.GetValue(force));
+        var reference = TraceReference.Parse(result.GetRequiredValue(trace));
+        var measure = StackMeasure.Live;
+        var known = result.GetValue(by) is { } word && StackMeasures.TryParse(word, out measure);
+        using var profile = Profile.Open(reference.Path);
+        var question = new StackQuestion
+        {
+            By = known ? measure : null,
+            Moment = reference.Moment,
+            Pid = result.GetValue(pid),
+        };
+        var (answer, root) = CostView.TopDown(profile, question, FlameGraph.LeastShare);
+        var title = $"{Path.GetFileName(reference.Path)}, {answer.By.Name()}: {Words.Bytes(answer.Bytes)} in "
+            + Words.Count(answer.Blocks, "block") + (profile.Info.Exact ? "" : " (estimates)");
+        file.Write(stream =>
+        {
+            using var writer = new StreamWriter(stream, leaveOpen: true);
+            FlameGraph.Write(writer, title, root, answer.By == StackMeasure.Count, result.GetValue(width));
+        });
+        Messages.Say($"wrote {file.Path}");
     }
 
     /// <summary>Draws the growth of a trace at the usual size, for verbs that end in a picture.</summary>

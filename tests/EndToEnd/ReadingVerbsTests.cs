@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Xml.Linq;
 
 namespace NativeHeap.EndToEnd;
 
@@ -100,6 +101,29 @@ public sealed class ReadingVerbsTests : IDisposable
         Assert.Contains("320 B 17.0 % 5 recursive(int)", down);
         Assert.Contains("480 B 25.6 % 2 calloc", up);
         Assert.Contains("400 B 21.3 % 1 double* made<double>(int)", up);
+    }
+
+    [Fact]
+    public void Boxes_of_a_flame_graph_are_as_wide_as_what_they_cost_and_stand_on_their_callers()
+    {
+        using var trace = Record("3");
+        var file = _folder["flame.svg"];
+        Verb("plot", trace.TracePath, "--kind", "flame", "-o", file).Expect(0);
+        XNamespace svg = "http://www.w3.org/2000/svg";
+        var boxes = XDocument.Load(file).Descendants(svg + "g").Where(group => group.Attribute("data-n") is not null)
+            .Select(group => (Name: group.Attribute("data-n")!.Value, Hint: group.Element(svg + "title")!.Value, Rect: group.Element(svg + "rect")!))
+            .Select(box => (box.Name, box.Hint, X: Attribute(box.Rect, "x"), Y: Attribute(box.Rect, "y"), Width: Attribute(box.Rect, "width")))
+            .ToList();
+        var whole = boxes[0];
+        var made = boxes.Single(box => box.Name == "double* made<double>(int)");
+
+        Assert.EndsWith("1.8 KiB in 13 blocks, 100.0 %", whole.Hint, StringComparison.Ordinal);
+        Assert.Equal("double* made<double>(int)\n400 B in 1 block, 21.3 %", made.Hint);
+        Assert.InRange(made.Width / whole.Width, (400.0 / 1877) - 0.001, (400.0 / 1877) + 0.001);
+        Assert.All(boxes.Skip(1), box => Assert.Contains(boxes, caller =>
+            caller.Y == box.Y + 18 && caller.X <= box.X + 0.1 && caller.X + caller.Width >= box.X + box.Width - 0.6));
+
+        static double Attribute(XElement element, string name) => double.Parse(element.Attribute(name)!.Value, CultureInfo.InvariantCulture);
     }
 
     [Fact]
