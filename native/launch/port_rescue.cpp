@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,16 +17,59 @@ constexpr char setting[] = "NATIVEHEAP_SOCKET=";
 constexpr char port_name[] = "dotnet";
 constexpr char collector_name[] = "socket";
 
-// The header of an IPC message, which is all that ResumeRuntime consists of: magic, bytes in all, command set Process,
-// command ResumeRuntime, reserved (documentation/design-docs/ipc-protocol.md of dotnet/diagnostics).
-struct ResumeRuntime {
-    char magic[14] = "DOTNET_IPC_V1";
-    uint16_t bytes = 20;
-    uint8_t command_set = 4;
-    uint8_t command = 1;
-    uint16_t reserved = 0;
+constexpr char ports_variable[] = "DOTNET_DiagnosticPorts";
+constexpr size_t most_message = 20 * 1024;
+
+// An IPC message to a runtime (documentation/design-docs/ipc-protocol.md of dotnet/diagnostics): a header, then strings
+// as UTF-16 behind their length, ending zero included.
+class Message {
+  public:
+    enum Command : uint8_t { resume_runtime = 1, set_environment_variable = 3 };
+
+    explicit Message(Command command) {
+        constexpr uint8_t process_commands = 4;
+        constexpr char magic[14] = "DOTNET_IPC_V1";
+        put(magic, sizeof magic);
+        put_number<uint16_t>(0);  // bytes in all, see send_to
+        put_number(process_commands);
+        put_number(static_cast<uint8_t>(command));
+        put_number<uint16_t>(0);
+    }
+
+    // Null: no value. A byte becomes a letter of its own: names and paths of ports have no others.
+    void add(const char* text) {
+        uint32_t letters = text != nullptr ? static_cast<uint32_t>(strlen(text)) + 1 : 0;
+        put_number(letters);
+        for (uint32_t i = 0; i < letters; i++)
+            put_number(static_cast<uint16_t>(static_cast<uint8_t>(text[i])));
+    }
+
+    // A new socket has room for it.
+    void send_to(int connection) {
+        if (overflowed_)
+            return;
+        uint16_t bytes = static_cast<uint16_t>(bytes_);
+        memcpy(text_ + 14, &bytes, sizeof bytes);
+        (void)!send(connection, text_, bytes_, MSG_NOSIGNAL);
+    }
+
+  private:
+    void put(const void* from, size_t bytes) {
+        overflowed_ |= bytes > sizeof text_ - bytes_;
+        if (!overflowed_) {
+            memcpy(text_ + bytes_, from, bytes);
+            bytes_ += bytes;
+        }
+    }
+    template <typename Number>
+    void put_number(Number number) {
+        put(&number, sizeof number);
+    }
+
+    uint8_t text_[most_message];
+    size_t bytes_ = 0;
+    bool overflowed_ = false;
 };
-static_assert(sizeof(ResumeRuntime) == 20);
 
 bool address_of(const char* folder, const char* name, sockaddr_un* address) {
     *address = {};
@@ -85,16 +129,19 @@ void PortRescue::take_connection() {
         }
         return;
     }
-    if (connections_[0] < 0) {
-        ResumeRuntime command;
-        connections_[0] = connection;
-        // A new socket has room for it.
-        (void)!send(connection, &command, sizeof command, MSG_NOSIGNAL);
-        return;
+    uint32_t place = taken_ < 2 ? taken_ : 2;
+    taken_++;
+    if (place == 0) {
+        Message forget(Message::set_environment_variable);
+        forget.add(ports_variable);
+        forget.add(getenv(ports_variable));  // what the user set, or nothing
+        forget.send_to(connection);
+    } else if (place == 1) {
+        Message(Message::resume_runtime).send_to(connection);
     }
-    if (connections_[1] >= 0)
-        close(connections_[1]);
-    connections_[1] = connection;
+    if (connections_[place] >= 0)
+        close(connections_[place]);
+    connections_[place] = connection;
 }
 
 void PortRescue::end() {

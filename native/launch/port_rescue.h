@@ -1,6 +1,7 @@
 // Stands in for a dead collector at its diagnostic port, where a .NET target may be waiting to be told to go on.
 #pragma once
 #include <stddef.h>
+#include <stdint.h>
 
 namespace nh::launch {
 
@@ -15,8 +16,9 @@ class PortRescue {
     // For poll(2): a runtime has connected. -1: not listening.
     int descriptor() const { return listener_; }
 
-    // Takes a connection. The first one is told to go on; what comes after that is held silently, for a runtime that is
-    // hung up on connects again and again.
+    // Takes a connection; a runtime takes one command from each. The first makes it forget our port, for it gives its
+    // processes the environment that it started with; the second tells it to go on. What comes after that is held
+    // silently, for a runtime that is hung up on connects again and again.
     void take_connection();
 
     // The target is gone: removes the sockets and the folder that a dead collector left behind.
@@ -25,7 +27,8 @@ class PortRescue {
   private:
     char folder_[108] = "";  // empty: no port
     int listener_ = -1;
-    int connections_[2] = {-1, -1};  // the first, the latest
+    uint32_t taken_ = 0;
+    int connections_[3] = {-1, -1, -1};  // the first, the second, the latest
 };
 
 }  // namespace nh::launch
