@@ -146,6 +146,9 @@ public sealed class Recording : IDisposable
         return any;
     }
 
+    /// <summary>Whether more has come meanwhile than leaves time to sleep.</summary>
+    public bool IsBehind => _drain.IsBehind;
+
     /// <summary>Notes that a process is gone. What it wrote is still read.</summary>
     /// <param name="process">The process.</param>
     /// <param name="ending">How.</param>

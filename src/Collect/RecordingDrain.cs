@@ -11,6 +11,7 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
 
     private readonly RecordingShared _shared;
     private readonly List<RingFeed> _ready = [];
+    private readonly List<RingFeed> _drained = []; // in the last pass
     private readonly List<TrackedProcess> _active = [];
     private readonly List<TrackedProcess> _ending = [];
     private readonly List<TrackedProcess> _finished = [];
@@ -52,6 +53,9 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
     public long PendingRows => Processes.Sum(process => (long)process.Heap.Cohorts.Count + process.Heap.Histograms.Count);
 
     public TrackedProcess? Find(ProcessId id) => _byId.GetValueOrDefault(id);
+
+    /// <summary>Whether a ring that was read in the last pass is filling again: too little time to sleep.</summary>
+    public bool IsBehind => _drained.Exists(ring => ring.Reader.IsFilling);
 
     /// <summary>Takes a region over; the process of its slot 0 is new.</summary>
     public TrackedProcess Attach(IRegionMemory memory, ProcessIntroduction introduction)
@@ -197,6 +201,8 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
             ring.Drain();
         }
 
+        _drained.Clear();
+        _drained.AddRange(_ready);
         _ready.Clear();
         for (var i = 0; i < ends; i++)
         {
@@ -234,6 +240,7 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
         }
 
         Processes.RemoveAll(process => process.HasEnded);
+        _drained.Clear(); // they may be unmapped below
         _idle.AddRange(Regions.Where(region => region.LiveProcesses == 0 && !_idle.Contains(region)));
         foreach (var region in _idle.Where(region => region.LiveProcesses == 0 && region.TryRelease()).ToList())
         {
@@ -248,6 +255,7 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
     /// <summary>Unmaps everything; nothing can be read any more.</summary>
     public void ReleaseRegions()
     {
+        _drained.Clear();
         foreach (var region in Regions)
         {
             _strayEvents += Strays(region);

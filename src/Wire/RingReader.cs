@@ -61,6 +61,9 @@ public sealed unsafe class RingReader
     /// <summary>Slot of the owner's process; any number may stand here.</summary>
     public uint OwnerSlot => Volatile.Read(ref _ring->OwnerSlot);
 
+    /// <summary>Whether the producer is far enough ahead by now that it might have to wait for us.</summary>
+    public bool IsFilling => Fault == RingFault.None && Volatile.Read(ref _ring->Head) - _position >= _capacity / 4;
+
     /// <summary>Looks how far the producer is. What is handed out next was written before this call.</summary>
     /// <returns>True when there is something to read.</returns>
     public bool Refresh()

@@ -56,6 +56,28 @@ public sealed unsafe class RingReaderTests
     }
 
     [Fact]
+    public void A_ring_is_filling_from_a_quarter_on_whatever_was_looked_at()
+    {
+        using var memory = RegionMemory.Make();
+        var view = new RegionView(memory.Start, memory.Bytes);
+        var producer = new Producer(view);
+        var reader = view.Ring(Last);
+        var records = (int)(reader.Capacity / 4 / AllocEvent.StatedSize);
+        for (var i = 0; i < records; i++)
+        {
+            Assert.False(reader.IsFilling);
+            producer.Write(1);
+        }
+
+        producer.Write(1);
+        Assert.True(reader.IsFilling);
+        reader.Refresh();
+        Assert.True(reader.IsFilling);
+        Assert.True(reader.TryNext(out _, out _) && reader.TryNext(out _, out _));
+        Assert.False(reader.IsFilling);
+    }
+
+    [Fact]
     public void A_waiting_producer_is_told_of_room()
     {
         using var memory = RegionMemory.Make();

@@ -98,7 +98,7 @@ internal sealed class DrainLoop : IDisposable
                     return;
                 }
                 sleep = Pass() ? ShortestSleep : Math.Min(sleep * 2, LongestSleep);
-                _sleeper.Sleep(_regions, sleep);
+                _sleeper.Sleep(_regions, sleep, () => _recording.IsBehind);
             }
         }
         catch (Exception error) when (error is not OutOfMemoryException)

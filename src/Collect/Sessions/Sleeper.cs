@@ -26,10 +26,14 @@ internal sealed unsafe class Sleeper : IDisposable
     /// <summary>Sleeps.</summary>
     /// <param name="regions">Those whose producers may wake us.</param>
     /// <param name="milliseconds">Longest sleep.</param>
-    public void Sleep(List<RegionView> regions, int milliseconds)
+    /// <param name="isBehind">Says that there is no time to sleep. Asked first, and again when producers know that we
+    /// sleep: one that passed the mark between our last look at its ring and that would not wake us.</param>
+    public void Sleep(List<RegionView> regions, int milliseconds, Func<bool> isBehind)
     {
-        // A producer that passes the mark between our last look at the rings and this store does not wake us; it does
-        // when its ring is full, and the time is short anyway.
+        if (isBehind())
+        {
+            return;
+        }
         _words.Clear();
         _words.Add((nint)_wanted);
         foreach (var region in regions.Take(MostWords - 1))
@@ -38,7 +42,7 @@ internal sealed unsafe class Sleeper : IDisposable
             _words.Add((nint)region.CollectorSleeping);
         }
         Interlocked.MemoryBarrier();
-        if (Volatile.Read(ref *_wanted) == 0)
+        if (Volatile.Read(ref *_wanted) == 0 && !isBehind())
         {
             Wait(milliseconds);
         }
