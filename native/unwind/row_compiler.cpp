@@ -38,6 +38,22 @@ bool compact_fp(const FrameRules& rules, uintptr_t limit, int32_t* offset) {
     }
 }
 
+// Apart, for its stack.
+[[gnu::noinline]] bool is_planted_by_runtime(uintptr_t pc) {
+    ElfImage image;
+    return find_module(pc, &image) == ModuleKnown::remembered && is_planted(image, pc);
+}
+
+[[gnu::noinline]] Row compile_managed_row(uintptr_t instruction, bool* keep) {
+    CarefulReader reader;
+    ManagedFunction managed;
+    FrameRules rules;
+    *keep = find_managed_rules(reader, instruction, &managed, &rules);
+    return !*keep                ? Row(RowKind::uncovered)
+           : managed.collectible ? Row(RowKind::collectible)
+                                 : compact(rules, instruction, 0);
+}
+
 }  // namespace
 
 Row compact(const FrameRules& rules, uintptr_t pc, uintptr_t limit) {
@@ -64,8 +80,7 @@ Row compact(const FrameRules& rules, uintptr_t pc, uintptr_t limit) {
 }
 
 Row compile_row(uintptr_t pc, bool* keep) {
-    ElfImage image;
-    if (in_runtime_module(pc) && find_module(pc, &image) == ModuleKnown::remembered && is_planted(image, pc)) {
+    if (in_runtime_module(pc) && is_planted_by_runtime(pc)) {
         *keep = true;
         return Row(RowKind::hijacked);
     }
@@ -78,13 +93,7 @@ Row compile_described_row(uintptr_t pc, bool* keep) {
     const ModuleKnown known = find_module(instruction, &image);
     *keep = known == ModuleKnown::remembered;
     if (known == ModuleKnown::none) {
-        CarefulReader reader;
-        ManagedFunction managed;
-        FrameRules rules;
-        *keep = find_managed_rules(reader, instruction, &managed, &rules);
-        return !*keep                ? Row(RowKind::uncovered)
-               : managed.collectible ? Row(RowKind::collectible)
-                                     : compact(rules, instruction, 0);
+        return compile_managed_row(instruction, keep);
     }
     if (is_signal_return(image, pc)) {
         return Row(RowKind::signal);
