@@ -31,10 +31,6 @@ struct EntrySet {
 
 EntrySet* sets;
 
-EntrySet& set_of(EntrySet* table, uintptr_t pc) {
-    return table[(pc * 0x9E3779B97F4A7C15) >> (64 - set_bits)];
-}
-
 class Fingerprint {
   public:
     explicit Fingerprint(CarefulReader& reader) : reader_(reader) {}
@@ -193,11 +189,15 @@ void open_reused_rows() {
     }
 }
 
+uint32_t reused_row_set(uintptr_t pc) {
+    return static_cast<uint32_t>((pc * 0x9E3779B97F4A7C15) >> (64 - set_bits));
+}
+
 ReusedRow find_reused_row(uintptr_t pc) {
     EntrySet* table = __atomic_load_n(&sets, __ATOMIC_ACQUIRE);
     uint32_t epoch = 0;
     for (uint32_t tries = 0; table != nullptr && tries < most_tries; ++tries) {
-        EntrySet& set = set_of(table, pc);
+        EntrySet& set = table[reused_row_set(pc)];
         Entry kept;
         Entry* place = find_place(set, pc, &kept);
         epoch = __atomic_load_n(&set.first_epoch, __ATOMIC_RELAXED);

@@ -24,4 +24,7 @@ void open_reused_rows();
 // its header, unwind information, first 1,024 bytes and, of a DynamicMethod, name. Takes 2 to 3 us. Lock-free.
 ReusedRow find_reused_row(uintptr_t pc);
 
+// For tests: which of the table's sets, of 4 entries each, the return address belongs to.
+uint32_t reused_row_set(uintptr_t pc);
+
 }  // namespace nh::unwind

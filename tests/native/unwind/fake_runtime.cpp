@@ -333,6 +333,28 @@ uintptr_t FakeRuntime::put_stub(Heap heap, uint32_t offset, const Bytes& code) {
     return heaps_[heap] + offset;
 }
 
+// As a linker writes them: "MZ", the offset of "PE", the optional header's magic, data directory 3 and the table.
+void FakeRuntime::put_headers(uintptr_t image, const std::vector<RuntimeFunction>& table) {
+    const uint32_t headers = 0x80, optional = headers + 24, directory = optional + 112 + 3 * 8, place = 0x200;
+    memcpy(reinterpret_cast<void*>(image), "MZ", 2);
+    memcpy(reinterpret_cast<void*>(image + 0x3C), &headers, sizeof(headers));
+    memcpy(reinterpret_cast<void*>(image + headers), "PE", 2);
+    const uint16_t magic = 0x20B;
+    memcpy(reinterpret_cast<void*>(image + optional), &magic, sizeof(magic));
+    const uint32_t entry[2] = {place, static_cast<uint32_t>(table.size() * sizeof(table[0]))};
+    memcpy(reinterpret_cast<void*>(image + directory), entry, sizeof(entry));
+    memcpy(reinterpret_cast<void*>(image + place), table.data(), entry[1]);
+}
+
+void FakeRuntime::forget_nibble_pointers() {
+    for (uintptr_t map : nibbles_) {
+        for (uint32_t i = 0; i < heap_bytes / 256; ++i) {
+            uint32_t& word = reinterpret_cast<uint32_t*>(map)[i];
+            word = (word & 0xF) > 8 ? 0 : word;
+        }
+    }
+}
+
 std::vector<uintptr_t> FakeRuntime::put_image(const std::vector<MadeCode>& functions) {
     const uintptr_t image = map_memory(heap_bytes, PROT_READ | PROT_WRITE | PROT_EXEC);
     std::vector<uintptr_t> places;
@@ -348,6 +370,7 @@ std::vector<uintptr_t> FakeRuntime::put_image(const std::vector<MadeCode>& funct
     }
     const uintptr_t copy = take(table.size() * sizeof(table[0]));
     memcpy(reinterpret_cast<void*>(copy), table.data(), table.size() * sizeof(table[0]));
+    put_headers(image, table);
     const uintptr_t own = take(64), composite = take(64), module = take(64);
     store(module + module_image, own);
     store(own + image_composite, composite);

@@ -41,6 +41,9 @@ class FakeRuntime {
     // A ReadyToRun image of such functions, a table entry each; where they are.
     std::vector<uintptr_t> put_image(const std::vector<MadeCode>& functions);
 
+    // Makes the nibble maps ones of version 1, until more code is put.
+    void forget_nibble_pointers();
+
     // What a thread that was hijacked says: the place that was overwritten, and the address that stood there.
     void hijack(uintptr_t slot, uintptr_t address);
 
@@ -53,6 +56,7 @@ class FakeRuntime {
     uintptr_t take(size_t bytes);
     void store(uintptr_t address, uint64_t value);
     void add_section(uintptr_t begin, uintptr_t end, uint32_t flags, uintptr_t heap_list, uintptr_t module);
+    void put_headers(uintptr_t image, const std::vector<RuntimeFunction>& table);
     void mark_code(Heap heap, uint32_t begin, uint32_t end);
 
     uint8_t* tables_;

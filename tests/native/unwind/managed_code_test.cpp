@@ -10,6 +10,7 @@
 #include <random>
 
 #include "native/unwind/known_runtime.h"
+#include "native/unwind/reused_code.h"
 #include "native/unwind/rows.h"
 #include "tests/native/unwind/both_walks.h"
 #include "tests/native/unwind/fake_runtime.h"
@@ -82,6 +83,53 @@ TEST_F(ManagedCode, a_frame_without_frame_pointer_is_left_by_the_runtime_s_table
         const uintptr_t late = runtime.put_method(FakeRuntime::permanent, 0x8000 + place + 12, {before, made}, "n");
         call(late + 3000, take);
         expect_whole(late + 3000 + made.call_end);
+    }
+}
+
+// In the last buckets of its map's words, where the word's other bits could pass for starts.
+TEST_F(ManagedCode, the_start_of_a_long_method_is_found_from_everywhere_in_it) {
+    const MadeCode made = frame_by_stack_pointer(40);
+    for (uint32_t size = 2500; size < 3000; size += 4) {
+        MadeCode before = made;
+        before.code.resize(size, 0xCC);
+        const uintptr_t start = runtime.put_method(FakeRuntime::permanent, 0x1E678, {before, made}, "long");
+        CarefulReader reader;
+        ManagedFunction found;
+        ASSERT_TRUE(find_managed_function(reader, *known_runtime(), start + size, &found));
+        EXPECT_EQ(found.start, start);
+        EXPECT_EQ(found.base + found.function.begin, start + size);
+    }
+}
+
+TEST_F(ManagedCode, undescribed_images_are_read_by_their_headers) {
+    RuntimeContract contract = *known_runtime();
+    contract.undescribed = true;
+    contract.module.ready_to_run_info = contract.ready_to_run.functions = 1u << 20;
+    const std::vector<MadeCode> functions = {frame_by_stack_pointer(8), frame_by_register(64),
+                                             frame_by_stack_pointer(24)};
+    const std::vector<uintptr_t> places = runtime.put_image(functions);
+    for (size_t i = 0; i < places.size(); ++i) {
+        CarefulReader reader;
+        ManagedFunction found;
+        ASSERT_TRUE(find_managed_function(reader, contract, places[i] + functions[i].call_end - 1, &found));
+        EXPECT_EQ(found.base + found.function.begin, places[i]);
+        EXPECT_FALSE(find_managed_function(reader, contract, places[i] + 1000, &found));
+    }
+}
+
+TEST_F(ManagedCode, nibble_maps_of_version_1_are_searched_backwards) {
+    RuntimeContract contract = *known_runtime();
+    MadeCode long_one = frame_by_stack_pointer(40);
+    long_one.code.resize(5000, 0xCC);
+    const uintptr_t start = runtime.put_method(FakeRuntime::permanent, 0x1C008, {long_one}, "first version");
+    runtime.forget_nibble_pointers();
+    CarefulReader reader;
+    ManagedFunction found;
+    EXPECT_FALSE(find_managed_function(reader, contract, start + 4000, &found));
+    contract.undescribed = true;
+    for (uint32_t offset = 0; offset < 5000; offset += 31) {
+        ASSERT_TRUE(find_managed_function(reader, contract, start + offset, &found)) << offset;
+        EXPECT_EQ(found.start, start);
     }
 }
 
@@ -170,7 +218,6 @@ TEST_F(ManagedCode, code_that_stays_has_no_epoch) {
     EXPECT_EQ(epoch_of(code + made.call_end), 0u);
 }
 
-// 5,000 addresses are more than a set of the table holds; an address that was pushed out counts as other code.
 TEST_F(ManagedCode, many_replaced_methods_never_share_a_place) {
     std::map<uintptr_t, uint32_t> last;
     for (uint32_t round = 0; round < 3; ++round) {
@@ -180,6 +227,36 @@ TEST_F(ManagedCode, many_replaced_methods_never_share_a_place) {
             call(code, take);
             const uintptr_t pc = code + made.call_end;
             expect_whole(pc);
+            if (round != 0) {
+                EXPECT_GT(epoch_of(pc), last[pc]);
+            }
+            last[pc] = epoch_of(pc);
+        }
+    }
+}
+
+// What was pushed out of the table may have been replaced unseen, so it counts as other code.
+TEST_F(ManagedCode, code_that_the_table_has_no_room_for_gets_new_epochs) {
+    const MadeCode codes[] = {frame_by_stack_pointer(40), frame_by_register(512)};  // two places in a bucket of code
+    const uintptr_t heap = runtime.put_method(FakeRuntime::collectible, 0x4008, {codes[0]}, "set") - 0x4008;
+    struct Place {
+        uint32_t at, code;
+    };
+    std::map<uint32_t, std::vector<Place>> by_set;
+    const std::vector<Place>* crowded = nullptr;
+    for (uint32_t i = 0; i < 2 * 0x6C00 && crowded == nullptr; ++i) {
+        const Place place = {0x4008 + i / 2 * 4, i % 2};
+        std::vector<Place>& set = by_set[reused_row_set(heap + place.at + codes[place.code].call_end)];
+        set.push_back(place);
+        crowded = set.size() == 5 ? &set : nullptr;
+    }
+    ASSERT_NE(crowded, nullptr);
+    std::map<uintptr_t, uint32_t> last;
+    for (uint32_t round = 0; round < 3; ++round) {
+        for (const Place& place : *crowded) {
+            const MadeCode& made = codes[place.code];
+            const uintptr_t pc = runtime.put_method(FakeRuntime::collectible, place.at, {made}, "set") + made.call_end;
+            call(pc - made.call_end, take);
             if (round != 0) {
                 EXPECT_GT(epoch_of(pc), last[pc]);
             }
