@@ -1,146 +1,109 @@
-using System.Globalization;
+using System.Buffers.Text;
 using System.IO.Hashing;
-using System.Text.Json;
+using System.Text;
 
 namespace NativeHeap.Symbols;
 
-/// <summary>Reads lines of llvm-symbolizer's JSON. Texts that come again are the same object: a large program has far
-/// more frames than functions and files. Not for several threads.</summary>
+/// <summary>
+/// Reads llvm-symbolizer's plain answers: a line of the address; for each function one of its name and one of
+/// file:line:column; an empty line. Its JSON says the same in twice the text, which takes the tool half as long again.
+/// Texts that come again are the same object: a large program has far more frames than functions and files. Not for
+/// several threads.
+/// </summary>
 internal sealed class LlvmAnswers
 {
     private const int MostTexts = 1 << 20;
 
     private readonly Dictionary<ulong, string> _texts = [];
+    private readonly List<RawFrame> _frames = [];
 
-    /// <summary>Parses a line; false when it is no answer to the question. An error that the tool reports for the file
-    /// gives null frames.</summary>
-    internal bool TryParse(ReadOnlySpan<byte> line, string module, ulong address, out RawFrame[]? frames)
+    /// <summary>Reads one answer; false when there is none, or it is none to the question.</summary>
+    internal bool TryRead(ToolProcess process, ulong address, out RawFrame[]? frames)
     {
         frames = null;
-        try
-        {
-            var reader = new Utf8JsonReader(line);
-            return Parse(ref reader, module, address, ref frames);
-        }
-        catch (JsonException)
-        {
-            return false;
-        }
-        catch (InvalidOperationException)
-        {
-            return false; // a value of another type, or text that is no UTF-8
-        }
-    }
-
-    private bool Parse(ref Utf8JsonReader reader, string module, ulong address, ref RawFrame[]? frames)
-    {
-        var matches = 0;
-        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+        _frames.Clear();
+        if (!process.ReadLine(out var line) || !IsAddress(line, address))
         {
             return false;
         }
 
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        while (process.ReadLine(out line))
         {
-            if (reader.ValueTextEquals("Symbol"))
+            if (line.IsEmpty)
             {
-                if (!ParseFrames(ref reader, out frames))
-                {
-                    return false;
-                }
+                frames = [.. _frames];
+                return true;
             }
-            else if (reader.ValueTextEquals("Address"))
-            {
-                reader.Read();
-                matches += reader.GetString() == string.Create(CultureInfo.InvariantCulture, $"0x{address:x}") ? 1 : 0;
-            }
-            else if (reader.ValueTextEquals("ModuleName"))
-            {
-                reader.Read();
-                matches += reader.ValueTextEquals(module) ? 1 : 0;
-            }
-            else
-            {
-                reader.Read();
-                reader.Skip();
-            }
-        }
 
-        return reader.TokenType == JsonTokenType.EndObject && matches == 2;
-    }
-
-    private bool ParseFrames(ref Utf8JsonReader reader, out RawFrame[]? frames)
-    {
-        frames = null;
-        var list = new List<RawFrame>();
-        if (!reader.Read() || reader.TokenType != JsonTokenType.StartArray)
-        {
-            return false;
-        }
-
-        while (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
-        {
-            if (list.Count == ModuleQuery.MostFrames)
+            // What is read next takes the place of this line.
+            var name = Text(line);
+            if (_frames.Count == ModuleQuery.MostFrames || !process.ReadLine(out line) || !TryPlace(line, out var file, out var number))
             {
                 return false;
             }
 
-            list.Add(ParseFrame(ref reader));
+            _frames.Add(new RawFrame(name, file, number));
         }
 
-        frames = [.. list];
-        return reader.TokenType == JsonTokenType.EndArray;
+        return false;
     }
 
-    private RawFrame ParseFrame(ref Utf8JsonReader reader)
+    private static bool IsAddress(ReadOnlySpan<byte> line, ulong address) =>
+        line.StartsWith("0x"u8)
+        && Utf8Parser.TryParse(line[2..], out ulong value, out var length, 'x')
+        && length == line.Length - 2
+        && value == address;
+
+    // Newer ones add remarks in parentheses, such as " (approximate)".
+    private bool TryPlace(ReadOnlySpan<byte> line, out string? file, out int number)
     {
-        string? name = null;
-        string? file = null;
-        var line = 0;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        file = null;
+        number = 0;
+        var remark = line.LastIndexOf(" ("u8);
+        if (remark >= 0 && line.EndsWith(")"u8))
         {
-            if (reader.ValueTextEquals("FunctionName"))
-            {
-                reader.Read();
-                name = Text(ref reader);
-            }
-            else if (reader.ValueTextEquals("FileName"))
-            {
-                reader.Read();
-                file = Text(ref reader);
-            }
-            else if (reader.ValueTextEquals("Line"))
-            {
-                reader.Read();
-                line = reader.TryGetInt32(out var value) && value > 0 ? value : 0;
-            }
-            else
-            {
-                reader.Read();
-                reader.Skip();
-            }
+            line = line[..remark];
         }
 
-        return new RawFrame(
-            string.IsNullOrEmpty(name) || name == "??" ? null : name,
-            string.IsNullOrEmpty(file) || file == "??" ? null : file,
-            line);
+        if (!TryCutNumber(ref line, out _) || !TryCutNumber(ref line, out number))
+        {
+            return false;
+        }
+
+        file = Text(line);
+        return true;
     }
 
-    private string? Text(ref Utf8JsonReader reader)
+    // Takes ":NUMBER" off the end; a number beyond an int is as good as none.
+    private static bool TryCutNumber(ref ReadOnlySpan<byte> line, out int number)
     {
-        if (reader.TokenType != JsonTokenType.String)
+        number = 0;
+        var colon = line.LastIndexOf((byte)':');
+        if (colon < 0 || !Utf8Parser.TryParse(line[(colon + 1)..], out ulong value, out var length)
+            || length == 0 || length != line.Length - colon - 1)
+        {
+            return false;
+        }
+
+        number = value <= int.MaxValue ? (int)value : 0;
+        line = line[..colon];
+        return true;
+    }
+
+    private string? Text(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.IsEmpty || bytes.SequenceEqual("??"u8))
         {
             return null;
         }
 
-        var key = XxHash3.HashToUInt64(reader.ValueSpan);
-        if (_texts.TryGetValue(key, out var known) && reader.ValueTextEquals(known))
+        var key = XxHash3.HashToUInt64(bytes);
+        if (_texts.TryGetValue(key, out var known) && Ascii.Equals(bytes, known))
         {
             return known;
         }
 
-        var text = reader.GetString()!;
+        var text = Encoding.UTF8.GetString(bytes);
         if (_texts.Count < MostTexts)
         {
             _texts[key] = text;

@@ -3,9 +3,9 @@ using System.Globalization;
 namespace NativeHeap.Symbols;
 
 /// <summary>
-/// Asks one llvm-symbolizer (14 or newer, JSON output) about any number of binaries, and starts it anew when it breaks
-/// down. A binary at which it breaks down twice, or says nothing in the time it is given, is left to others; so is
-/// everything when it does so at several binaries and never answers at all.
+/// Asks one llvm-symbolizer about any number of binaries, and starts it anew when it breaks down. A binary at which it
+/// breaks down twice, or says nothing in the time it is given, is left to others; so is everything when it does so at
+/// several binaries and never answers at all.
 /// </summary>
 internal sealed class LlvmSymbolizer(string path, TimeSpan patience) : ILineTool
 {
@@ -13,7 +13,7 @@ internal sealed class LlvmSymbolizer(string path, TimeSpan patience) : ILineTool
     private const int MostFailuresInVain = 6;
 
     private static readonly string[] s_arguments =
-        ["--output-style=JSON", "--functions=linkage", "--no-demangle", "--inlines"];
+        ["--output-style=LLVM", "--print-address", "--functions=linkage", "--no-demangle", "--inlines"];
 
     private readonly LlvmAnswers _answers = new();
     private readonly Dictionary<string, int> _failures = new(StringComparer.Ordinal);
@@ -82,8 +82,7 @@ internal sealed class LlvmSymbolizer(string path, TimeSpan patience) : ILineTool
     {
         for (var i = 0; i < query.Addresses.Length; i++)
         {
-            if (!_process!.ReadLine(out var line)
-                || !_answers.TryParse(line, query.Symbols.LinesPath!, query.Addresses[i], out var frames))
+            if (!_answers.TryRead(_process!, query.Addresses[i], out var frames))
             {
                 return false;
             }

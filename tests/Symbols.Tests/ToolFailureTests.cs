@@ -20,7 +20,10 @@ public sealed class ToolFailureTests : IDisposable
     [InlineData("cat >/dev/null", "a tool that ends without an answer")]
     [InlineData("cat", "a tool that says nothing but its input")]
     [InlineData("yes '{}'", "a tool that answers without being asked")]
-    [InlineData("yes '{\"Address\":\"0x1\",\"ModuleName\":\"/x\",\"Symbol\":[{\"FunctionName\":\"lie\",\"FileName\":\"a\",\"Line\":1}]}'", "a tool that answers other questions")]
+    [InlineData("yes '0x1\nlie\na.c:1:1\n'", "a tool that answers other questions")]
+    [InlineData("while read -r file address; do printf '%s\n' $address inner program.c; done", "a tool whose answers have no end")]
+    [InlineData("while read -r file address; do printf '%s\n' $address inner program.c:1 ''; done", "a tool that leaves columns out")]
+    [InlineData("while read -r file address; do printf '%s\n' ${address}0 inner program.c:1:1 ''; done", "a tool that misreads addresses")]
     [InlineData("tr '\\n' ' ' </dev/zero", "a tool whose line has no end")]
     [InlineData("kill -SEGV $$", "a tool that crashes")]
     public void A_tool_that_does_not_work_is_given_up_and_the_next_one_asked(string script, string tool)
