@@ -6,7 +6,7 @@ using NativeHeap.Model;
 namespace NativeHeap.Cli;
 
 /// <summary>
-/// <c>demo</c>: the sample service with a leak (tools/demo), recorded, reported and drawn. Does what a user would type:
+/// <c>demo</c>: the sample .NET service with a leak (tools/demo), recorded, reported and drawn. Does what a user would type:
 /// <c>run</c>, then <c>report</c>. Files of an earlier demo are replaced: they are its own.
 /// </summary>
 internal static class DemoVerb
@@ -28,12 +28,12 @@ internal static class DemoVerb
     private static int Run()
     {
         var files = NativeFiles.Locate(AppContext.BaseDirectory);
-        var sample = Path.Combine(files.Folder, "demo", "order_service");
+        var sample = Path.Combine(files.Folder, "demo", "order_service.dll");
         if (!File.Exists(sample) || !File.Exists(files.Launcher))
         {
             throw new ToolException($"{sample} is not built; tools/nativeheap demo builds it", ExitCodes.Target);
         }
-        string[] command = ["run", "-o", Trace, "--force", "--plot", Picture, "--", sample];
+        string[] command = ["run", "-o", Trace, "--force", "--plot", Picture, "--", "dotnet", Path.GetRelativePath(".", sample)];
         Messages.Say($"nativeheap {string.Join(' ', command)}");
         var code = RunUnderSupervisor(files, command);
         if (code != ExitCodes.Success)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Text.Json;
 
 namespace NativeHeap.EndToEnd;
 
@@ -73,16 +74,36 @@ public sealed class LauncherTests : IDisposable
         var around = new Surroundings { Folder = _folder.Path };
         File.WriteAllText(_folder["heap.png"], "an older picture of ours");
         var outcome = Program.Run([Built.Launcher, "demo"], around).Expect(0);
-        Assert.Contains("orders served", outcome.Output, StringComparison.Ordinal);
-        // 500 invoices of 16 KiB, printed for cancelled orders.
+        Assert.Contains("1000 orders sold, 500 cancelled", outcome.Output, StringComparison.Ordinal);
+        // An invoice of 16 KiB for each cancelled order.
         var lines = outcome.Output.Split('\n').ToList();
-        var leak = lines.FindIndex(line => line.Contains(" 500 blocks by malloc", StringComparison.Ordinal));
+        var leak = lines.FindIndex(line => line.Contains(" 1. 7.8 MiB ", StringComparison.Ordinal) && line.Contains(" 500 blocks by malloc", StringComparison.Ordinal));
         Assert.True(leak >= 0, outcome.Output);
-        var stack = lines.Skip(leak + 1).TakeWhile(line => line.Trim().Length > 0).ToList();
-        Assert.Contains(stack, line => line.Contains("print_invoice", StringComparison.Ordinal) && line.Contains("order_service.cpp:", StringComparison.Ordinal));
-        Assert.Contains(stack, line => line.Contains("cancel", StringComparison.Ordinal) && line.Contains("order_service.cpp:", StringComparison.Ordinal));
+        var stack = lines.Skip(leak + 1).TakeWhile(line => line.Trim().Length > 0).Select(line => line.Trim()).ToList();
+        string[] way =
+        [
+            "invoice_print ", "OrderService.NativeInvoicePrinter.Print(int, int) ", "OrderService.OrderDesk.CancelAsync(int) ",
+            "System.Threading.Thread.StartCallback() ",
+        ];
+        string[] places =
+        [
+            LineOf("tools/demo/invoice.c", "malloc(page)"), LineOf("tools/demo/Invoices.cs", "new Invoice(PrintInvoice("),
+            LineOf("tools/demo/OrderDesk.cs", "printer.Print(number, lines: 12).Letters"),
+        ];
+        var found = way.Select(name => stack.FindIndex(line => line.StartsWith(name, StringComparison.Ordinal))).ToList();
+        Assert.All(found, index => Assert.True(index >= 0, outcome.Output));
+        Assert.Equal([0, 1, 2], found[..3]);
+        Assert.All(places.Zip(stack), pair => Assert.EndsWith(pair.First, pair.Second, StringComparison.Ordinal));
+        Assert.StartsWith("__GI___clone3", stack[^1], StringComparison.Ordinal);
+        string[] report = ["dotnet", Built.Command, "report", "order_service.nheap", "--json"];
+        var largest = Report.Parse(JsonDocument.Parse(Program.Run(report, around).Expect(0).Output).RootElement).Stacks[0];
+        Assert.Equal((500 * 16 * 1024, 500), (largest.Bytes, largest.Blocks));
         var picture = File.ReadAllBytes(_folder["heap.png"]);
         Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G'], picture[..4]);
         Assert.Equal(1200, BinaryPrimitives.ReadInt32BigEndian(picture.AsSpan(16)));
     }
+
+    // FILE:LINE of the last line with these words.
+    private static string LineOf(string file, string words) =>
+        $"{file}:{Array.FindLastIndex(File.ReadAllLines(Path.Combine(Built.Root, file)), line => line.Contains(words, StringComparison.Ordinal)) + 1}";
 }
