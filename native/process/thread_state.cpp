@@ -122,6 +122,7 @@ void begin(ThreadState* state, uint32_t tid, uint32_t slot) {
     state->refusals = 0;
     state->exit_rounds = 0;
     memset(&state->scratch.bounds, 0, sizeof(state->scratch.bounds));
+    state->scratch.known.forget();
     transport::open_ring(state->ring, slot + 1);
 }
 

@@ -7,9 +7,14 @@ namespace {
 
 ContextTree context_tree;
 
-// Descends from the root, making the nodes that are missing, until the tree is full.
+// Descends from a node, making the nodes that are missing, until the tree is full.
 class Path {
   public:
+    explicit Path(uint32_t node) : node_(node) {}
+
+    uint32_t node() const { return node_; }
+    bool is_full() const { return full_; }
+
     void add(uint64_t pc) {
         const uint32_t next = full_ ? 0 : context_tree.child(node_, pc);
         full_ = next == 0;
@@ -23,7 +28,7 @@ class Path {
     }
 
   private:
-    uint32_t node_ = 0;
+    uint32_t node_;
     bool full_ = false;
 };
 
@@ -33,18 +38,47 @@ bool initialise(const Tree& tree) {
     return context_tree.open(tree);
 }
 
-uint32_t capture(Scratch& scratch, const unwind::Registers& at, wire::marker entry) {
-    // To verify instead of unwind, this is the place: with the stack words that the previous walk read and the node
-    // of each frame kept in Scratch, a walk may stop at the first frame whose outer part is unchanged and continue
-    // from that frame's node; generation() says when kept frames are void.
+namespace {
+
+uint64_t generation_marker(uint32_t generation) {
+    return static_cast<uint64_t>(wire::marker::generation) + generation - 1;
+}
+
+// Verified instead of walked: only frames that are new since the last stack are looked for in the tree.
+bool capture_known(Scratch& scratch, const unwind::Registers& at, wire::marker entry, uint32_t* leaf) {
+    unwind::KnownStack& known = scratch.known;
+    uint32_t first;
+    if (!known.update(at, scratch.bounds, &first)) {
+        return false;
+    }
+    const uint32_t generation = unwind::generation();
+    if (generation != known.generation()) {
+        first = 0;
+    }
+    Path path(first == 0 ? 0 : known[first - 1].node);
+    if (first == 0 && generation != 0) {
+        path.add(generation_marker(generation));
+    }
+    for (uint32_t i = first; i < known.count(); ++i) {
+        path.add(known[i].pc);
+        known[i].node = path.node();
+    }
+    if (!path.is_full()) {
+        known.keep(generation);
+    }
+    *leaf = path.leaf(entry);
+    return true;
+}
+
+uint32_t capture_by_walk(Scratch& scratch, const unwind::Registers& at, wire::marker entry) {
     unwind::StackEnd end;
     const uint32_t count = unwind::walk(at, scratch.bounds, scratch.pcs, wire::max_frames, &end);
 
-    Path path;
+    Path path(0);
     // Asked after the walk: a module met on the way may have started a new one.
     const uint32_t generation = unwind::generation();
     if (generation != 0) {
-        path.add(static_cast<uint64_t>(wire::marker::generation) + generation - 1);
+        path.add(generation_marker(generation));
     }
     if (end != unwind::StackEnd::root) {
         path.add(end == unwind::StackEnd::lost ? wire::marker::lost : wire::marker::depth_limit);
@@ -53,6 +87,13 @@ uint32_t capture(Scratch& scratch, const unwind::Registers& at, wire::marker ent
         path.add(scratch.pcs[i]);
     }
     return path.leaf(entry);
+}
+
+}  // namespace
+
+uint32_t capture(Scratch& scratch, const unwind::Registers& at, wire::marker entry) {
+    uint32_t leaf;
+    return capture_known(scratch, at, entry, &leaf) ? leaf : capture_by_walk(scratch, at, entry);
 }
 
 }  // namespace nh::stacks

@@ -1,5 +1,6 @@
 // From registers at an allocation to a leaf of the shared calling-context tree.
 #pragma once
+#include "native/unwind/known_stack.h"
 #include "native/unwind/unwinder.h"
 #include "native/wire/wire.h"
 
@@ -16,6 +17,7 @@ struct Tree {
 // Per-thread state, zero-filled before first use; too large for a target's stack.
 struct Scratch {
     unwind::StackBounds bounds;
+    unwind::KnownStack known;
     uintptr_t pcs[wire::max_frames];
 };
 

@@ -78,16 +78,33 @@ inline uint64_t row_tag(uintptr_t pc, uint32_t epoch, uint64_t row) {
     return pc ^ (uint64_t{epoch} << 48) ^ (row * 0xD6E8FEB86659FD93);
 }
 
-inline Row find_row(uintptr_t pc) {
-    const uint32_t epoch = __atomic_load_n(&row_epoch, __ATOMIC_ACQUIRE);
+// The row of the cache; false when there is none.
+inline bool look_up_row(uintptr_t pc, uint32_t epoch, Row* found) {
     const RowSet& set = row_set(pc);
     for (const RowEntry& entry : set.entries) {
         const uint64_t row = __atomic_load_n(&entry.row, __ATOMIC_RELAXED);
         if (__atomic_load_n(&entry.tag, __ATOMIC_RELAXED) == row_tag(pc, epoch, row)) [[likely]] {
-            return Row(row);
+            *found = Row(row);
+            return true;
         }
     }
-    return compile_and_keep(pc, epoch);
+    return false;
+}
+
+inline Row find_row(uintptr_t pc) {
+    const uint32_t epoch = __atomic_load_n(&row_epoch, __ATOMIC_ACQUIRE);
+    Row row;
+    return look_up_row(pc, epoch, &row) ? row : compile_and_keep(pc, epoch);
+}
+
+// A row that stays as it is until row_epoch changes; false when this place has none.
+inline bool find_kept_row(uintptr_t pc, Row* row) {
+    const uint32_t epoch = __atomic_load_n(&row_epoch, __ATOMIC_ACQUIRE);
+    if (look_up_row(pc, epoch, row)) [[likely]] {
+        return true;
+    }
+    compile_and_keep(pc, epoch);
+    return look_up_row(pc, epoch, row);
 }
 
 }  // namespace nh::unwind

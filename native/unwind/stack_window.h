@@ -40,6 +40,9 @@ class StackWindow {
         enter_slow(sp, interrupted);
     }
 
+    // Whether the walk is on another stack than the thread's own, or on none.
+    bool is_away() const { return away_; }
+
     // Whether the word at this address can be read.
     bool readable(uintptr_t slot) { return (slot >= low_ && slot <= last_) || reach(slot); }
 

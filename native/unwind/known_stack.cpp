@@ -1,0 +1,132 @@
+#include "native/unwind/known_stack.h"
+
+#include <string.h>
+
+#include "native/unwind/rows.h"
+#include "native/unwind/stack_window.h"
+
+namespace nh::unwind {
+namespace {
+
+uintptr_t word_at(uintptr_t address) {
+    return *reinterpret_cast<const uintptr_t*>(address);
+}
+
+bool is_same(const KnownFrame& known, const Registers& frame) {
+    return known.pc == frame.pc && known.sp == frame.sp && (!known.fp_matters || known.fp == frame.fp);
+}
+
+// The step of walk() for a compact row, noting what it read. False also where walk() goes on, but by a word that lies
+// in what the stack pointer has left behind.
+[[gnu::always_inline]] inline bool step(Row row, Registers* frame, KnownFrame* noted, StackWindow& window) {
+    const bool by_fp = row.kind() == RowKind::from_fp;
+    const uintptr_t cfa = (by_fp ? frame->fp : frame->sp) + static_cast<uintptr_t>(row.cfa_offset());
+    const uintptr_t return_slot = cfa - sizeof(uintptr_t);
+    *noted = {frame->pc, frame->sp, frame->fp, 0, 0, by_fp};
+    if (!window.above(return_slot, frame->sp)) [[unlikely]] {
+        return false;
+    }
+    const intptr_t fp_offset = row.fp_offset();
+    if (fp_offset != Row::fp_unchanged) {
+        const bool at_fp = fp_offset == Row::fp_at_fp;
+        noted->fp_slot = at_fp ? frame->fp : cfa + static_cast<uintptr_t>(fp_offset);
+        noted->fp_matters |= at_fp;
+        if (noted->fp_slot < frame->sp || !window.readable(noted->fp_slot)) [[unlikely]] {
+            return false;
+        }
+        frame->fp = word_at(noted->fp_slot);
+    }
+    frame->pc = word_at(return_slot);
+    frame->sp = cfa;
+    return true;
+}
+
+}  // namespace
+
+bool KnownStack::update(const Registers& at, StackBounds& bounds, uint32_t* joined) {
+    const uint32_t epoch = __atomic_load_n(&row_epoch, __ATOMIC_ACQUIRE);
+    const uint32_t known = epoch == epoch_ ? kept_ : 0;
+    kept_ = 0;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (left_ != 0) {
+        --left_;
+        return false;
+    }
+    uint32_t first_new = capacity;
+    // Rows of a new epoch may have been met on the way: then what was verified is not of it.
+    if (!walk_to_known(at, bounds, known, joined, &first_new) ||
+        epoch != __atomic_load_n(&row_epoch, __ATOMIC_ACQUIRE)) {
+        rest_ = rest_ < longest_rest ? 2 * rest_ + 1 : longest_rest;
+        left_ = rest_;
+        return false;
+    }
+    rest_ = 0;
+    epoch_ = epoch;
+    take(*joined, first_new);
+    return true;
+}
+
+// Walks until a frame of the known ones is reached and all outside of it is unchanged, or the root.
+bool KnownStack::walk_to_known(const Registers& at, StackBounds& bounds, uint32_t known, uint32_t* joined,
+                               uint32_t* first_new) {
+    StackWindow window(bounds);
+    window.enter(at.sp, false);
+    if (window.is_away()) {
+        return false;
+    }
+    Registers frame = at;
+    for (uint32_t next = capacity; next > most_kept;) {
+        while (known != 0 && frames_[known - 1].sp < frame.sp) {
+            --known;
+        }
+        if (known != 0 && is_same(frames_[known - 1], frame)) {
+            const uint32_t candidate = known;
+            if (is_unchanged(&known)) {
+                *joined = candidate;
+                *first_new = next;
+                return candidate + (capacity - next) <= most_kept;
+            }
+        }
+        Row row;
+        if (!is_code_address(frame.pc) || !find_kept_row(frame.pc, &row)) [[unlikely]] {
+            return false;
+        }
+        KnownFrame* noted = &frames_[--next];
+        if (row.kind() == RowKind::outermost) {
+            *noted = {frame.pc, frame.sp, frame.fp, 0, 0, false};
+            *joined = 0;
+            *first_new = next;
+            return true;
+        }
+        if (!row.is_compact() || !step(row, &frame, noted, window)) [[unlikely]] {
+            return false;
+        }
+    }
+    return false;
+}
+
+// Whether the words between the *innermost frames from the root are what they were. If not, *innermost is set to the
+// frames outside of the first change: with any more, the answer would be the same.
+bool KnownStack::is_unchanged(uint32_t* innermost) const {
+    for (uint32_t i = *innermost - 1; i != 0; --i) {
+        const KnownFrame& caller = frames_[i - 1];
+        const bool same_return = word_at(caller.sp - sizeof(uintptr_t)) == caller.pc;
+        const uintptr_t fp_slot = frames_[i].fp_slot;
+        if (!same_return || (fp_slot != 0 && caller.fp_matters && word_at(fp_slot) != caller.fp)) {
+            *innermost = i;
+            return false;
+        }
+    }
+    return true;
+}
+
+void KnownStack::take(uint32_t joined, uint32_t first_new) {
+    const uint32_t added = capacity - first_new;
+    memmove(&frames_[joined], &frames_[first_new], added * sizeof(KnownFrame));
+    count_ = joined + added;
+    for (uint32_t i = joined; i < count_; ++i) {
+        frames_[i].fp_matters |= frames_[i].fp_slot == 0 && i != 0 && frames_[i - 1].fp_matters;
+    }
+}
+
+}  // namespace nh::unwind

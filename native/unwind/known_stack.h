@@ -1,0 +1,64 @@
+// A thread's last stack, kept to be verified instead of walked again.
+#pragma once
+#include <stdint.h>
+
+#include "native/unwind/unwinder.h"
+
+namespace nh::unwind {
+
+// A frame as a walk met it, and the words that led from it to its caller: the return address in front of the caller's
+// sp and, unless RBP was handed on, the caller's RBP at fp_slot.
+struct KnownFrame {
+    uintptr_t pc, sp, fp;  // as Registers; fp means nothing where it does not matter
+    uintptr_t fp_slot;     // 0: the caller's RBP is this frame's
+    uint32_t node;         // for whoever keeps the stack
+    bool fp_matters;       // an outer frame, or this one, is found by the RBP that this frame has
+};
+
+// A walk is a function of (pc, sp, RBP where an outer frame is found by it), of the words it reads and of the row
+// table. So where a walk comes to a frame of the last stack, and the words that stack was read from from there on are
+// unchanged, the rest of the stack is unchanged. Kept are only stacks for which that is all: on the thread's own
+// stack, by compact rows that stay until row_epoch says otherwise, to a known root.
+//
+// Zero-filled before its first use, used by one thread. A signal handler may leave update() by longjmp at any point:
+// the stack is then forgotten.
+class KnownStack {
+  public:
+    // Brings the stack up to date with a call at `at`: frames 0 (the root) to *joined - 1 are those of the last time,
+    // the others are new and have no node. False when it is no stack to be kept; it is then forgotten, and walk() tells
+    // it. Until keep() the stack counts as forgotten.
+    bool update(const Registers& at, StackBounds& bounds, uint32_t* joined);
+
+    // What update() found, with every node set, is the last stack from now on.
+    void keep(uint32_t generation) {
+        generation_ = generation;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        kept_ = count_;
+    }
+
+    void forget() { kept_ = 0; }
+
+    // Of the last stack kept.
+    uint32_t generation() const { return generation_; }
+    uint32_t count() const { return count_; }
+    KnownFrame& operator[](uint32_t i) { return frames_[i]; }
+
+  private:
+    static constexpr uint32_t most_kept = 512;
+    static constexpr uint32_t capacity =
+        2 * most_kept;  // the last stack at the start, the walk's new frames at the end
+    static constexpr uint32_t longest_rest = 63;
+
+    bool walk_to_known(const Registers& at, StackBounds& bounds, uint32_t known, uint32_t* joined, uint32_t* first_new);
+    bool is_unchanged(uint32_t* innermost) const;
+    void take(uint32_t joined, uint32_t first_new);
+
+    uint32_t kept_;   // frames of the last stack, 0: there is none
+    uint32_t count_;  // frames that update() found
+    uint32_t epoch_;  // row_epoch of their rows
+    uint32_t generation_;
+    uint32_t rest_, left_;  // stacks not to be kept come in runs: after each, more of them are not looked at
+    KnownFrame frames_[capacity];
+};
+
+}  // namespace nh::unwind
