@@ -46,7 +46,7 @@ bool has_no_hook_on_stack(const unwind::Registers& at, SpareScratch& spare, uint
     spare.scratch.bounds = {};
     unwind::StackEnd end;
     uint32_t count = unwind::walk(at, spare.scratch.bounds, spare.scratch.pcs, wire::max_frames, &end);
-    bool none = end == unwind::StackEnd::root;
+    bool none = end == unwind::StackEnd::root || end == unwind::StackEnd::guessed;
     for (uint32_t i = 0; i < count && none; i++) {
         none = !is_own_code(spare.scratch.pcs[i]);
     }

@@ -81,7 +81,9 @@ uint32_t capture_by_walk(Scratch& scratch, const unwind::Registers& at, wire::ma
         path.add(generation_marker(generation));
     }
     if (end != unwind::StackEnd::root) {
-        path.add(end == unwind::StackEnd::lost ? wire::marker::lost : wire::marker::depth_limit);
+        path.add(end == unwind::StackEnd::lost      ? wire::marker::lost
+                 : end == unwind::StackEnd::guessed ? wire::marker::guessed
+                                                    : wire::marker::depth_limit);
     }
     for (uint32_t i = count; i-- != 0;) {
         path.add(scratch.pcs[i]);

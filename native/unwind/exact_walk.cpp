@@ -120,7 +120,7 @@ Step step_uncovered_exactly(RegisterFile* registers, StackWindow& window) {
     registers->set(rip, frame.pc);
     registers->set(rsp, frame.sp);
     registers->set(rbp, frame.fp);
-    return Step::moved;
+    return Step::guessed;
 }
 
 // Puts the true return address in place of one that a .NET runtime planted.
@@ -167,6 +167,7 @@ uint32_t exact_walk(const Registers& at, StackWindow& window, uintptr_t* pcs, ui
     registers.known = callee_saved;
     window.enter(registers.value[rsp], false);
     *end = StackEnd::lost;
+    StackEnd reached = StackEnd::root;
     for (uint32_t i = 0; registers.value[rsp] != at.sp || registers.value[rip] != at.pc; ++i) {
         if (i == most_own_frames || exact_step(&registers, window) != Step::moved) {
             return 0;
@@ -177,7 +178,7 @@ uint32_t exact_walk(const Registers& at, StackWindow& window, uintptr_t* pcs, ui
         undo_hijack(&registers, window);
         const uintptr_t pc = registers.value[rip];
         if (!is_code_address(pc)) {
-            *end = pc == 0 ? StackEnd::root : StackEnd::lost;
+            *end = pc == 0 ? reached : StackEnd::lost;
             return count;
         }
         if (count == capacity) {
@@ -186,8 +187,10 @@ uint32_t exact_walk(const Registers& at, StackWindow& window, uintptr_t* pcs, ui
         }
         pcs[count++] = find_row(pc).kind() == RowKind::collectible ? find_reused_row(pc).tagged(pc) : pc;
         const Step step = exact_step(&registers, window);
-        if (step != Step::moved) {
-            *end = step == Step::root ? StackEnd::root : StackEnd::lost;
+        if (step == Step::guessed) {
+            reached = StackEnd::guessed;
+        } else if (step != Step::moved) {
+            *end = step == Step::root ? reached : StackEnd::lost;
             return count;
         }
     }

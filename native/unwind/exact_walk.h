@@ -13,7 +13,13 @@ namespace nh::unwind {
 // As walk(), for a call that is active on this thread's stack above the caller's own frame.
 uint32_t exact_walk(const Registers& at, StackWindow& window, uintptr_t* pcs, uint32_t capacity, StackEnd* end);
 
-enum class Step : uint8_t { moved, root, lost, exact };  // exact: only by all registers, which exact_step has
+enum class Step : uint8_t {
+    moved,
+    guessed,  // moved by the frame pointer of code that nothing describes
+    root,
+    lost,
+    exact,  // only by all registers, which exact_step has
+};
 
 // One step outwards. On a step out of a signal frame the pc is the interrupted one + 1 and all registers are known.
 Step exact_step(RegisterFile* registers, StackWindow& window);

@@ -15,10 +15,13 @@ uint32_t slot_offset;  // of m_ppvHJRetAddrPtr in Thread; 0: not learnt
 uintptr_t saved_address(CarefulReader& reader, const RuntimeContract& contract, uintptr_t thread, uint32_t offset,
                         uintptr_t slot) {
     uintptr_t words[2];
+    if (!reader.read(thread + offset - sizeof(uintptr_t), words, sizeof(words)) || words[1] != slot ||
+        !is_code_address(words[0])) {
+        return 0;
+    }
+    CarefulReader code_reader;  // its own: what it learns about pages does not hold for threads
     ManagedFunction function;
-    const bool kept = reader.read(thread + offset - sizeof(uintptr_t), words, sizeof(words)) && words[1] == slot &&
-                      is_code_address(words[0]) && find_managed_function(reader, contract, words[0] - 1, &function);
-    return kept ? words[0] : 0;
+    return find_managed_function(code_reader, contract, words[0] - 1, &function) ? words[0] : 0;
 }
 
 uintptr_t search(CarefulReader& reader, const RuntimeContract& contract, uintptr_t thread, uintptr_t slot) {

@@ -49,6 +49,7 @@ bool find_code_range_map(uintptr_t instruction, RuntimeContract* contract) {
         for (uintptr_t at = page; at < page + page_bytes; at += sizeof(uintptr_t)) {
             if (is_level(__atomic_load_n(reinterpret_cast<const uintptr_t*>(at), __ATOMIC_RELAXED)) &&
                 is_code_range_map(at, instruction, contract)) {
+                contract->trusted = true;
                 return true;
             }
         }

@@ -36,7 +36,10 @@ uintptr_t first_fragment(CarefulReader& reader, const RuntimeContract& contract,
 }
 
 bool find_section(CarefulReader& reader, const RuntimeContract& contract, uintptr_t address, RangeSection* section) {
+    // The map's levels are only ever added to; fragments and sections of unloaded code are deleted.
+    reader.assume_permanent(contract.trusted);
     uintptr_t fragment = first_fragment(reader, contract, address);
+    reader.assume_permanent(false);
     for (uint32_t i = 0; fragment != 0 && reader.ok() && i < most_fragments; ++i) {
         if (address >= reader.word(fragment + contract.fragment.begin) &&
             address < reader.word(fragment + contract.fragment.end_open)) {
@@ -201,6 +204,8 @@ bool find_managed_function(CarefulReader& reader, const RuntimeContract& contrac
     *found = {};
     found->base = section.begin;
     found->collectible = (section.flags & flag_collectible) != 0;
+    // Loader heaps and images of what is not collectible are never given back.
+    reader.assume_permanent(contract.trusted && !found->collectible);
     if (section.r2r_module != 0) {
         FunctionTable table;
         return (contract.undescribed ? find_exception_table(reader, section, &table)

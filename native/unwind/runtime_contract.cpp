@@ -147,6 +147,7 @@ bool read_runtime_contract(uintptr_t address, RuntimeContract* contract) {
         found.method_desc.dynamic_name = 0;
     }
     read_threads(description, &found);
+    found.trusted = true;
     *contract = found;
     return true;
 }

@@ -33,6 +33,7 @@ struct RuntimeContract {
     } ready_to_run;
     uintptr_t last_stub_kind;  // StubCodeBlockLast
     bool undescribed;          // see undescribed_runtime
+    bool trusted;              // code_range_map is right: what it leads to is the runtime's
 
     // Contract Thread; thread_store 0: not known, and hijacked return addresses cannot be followed.
     uintptr_t thread_store;  // where the pointer to it is

@@ -2,6 +2,7 @@
 
 #include "native/unwind/exact_walk.h"
 #include "native/unwind/hijack.h"
+#include "native/unwind/known_runtime.h"
 #include "native/unwind/loader_view.h"
 #include "native/unwind/modules.h"
 #include "native/unwind/reused_code.h"
@@ -87,12 +88,19 @@ Row settle(Row row, Registers* frame, StackWindow& window, uintptr_t* stored) {
             moved = leave_signal_frame(frame, window);
             break;
         case RowKind::uncovered:
-            moved = step_uncovered(frame, window);
-            break;
+            return step_uncovered(frame, window) ? Step::guessed : Step::lost;
         default:
             break;
     }
     return moved ? Step::moved : Step::lost;
+}
+
+// While a walk goes on: it guessed where a .NET runtime that was not known yet may know better.
+constexpr auto guessed_blindly = static_cast<StackEnd>(0x10);
+constexpr auto lost_blindly = static_cast<StackEnd>(0x11);
+
+StackEnd lost_after(StackEnd so_far) {
+    return so_far == guessed_blindly ? lost_blindly : StackEnd::lost;
 }
 
 }  // namespace
@@ -111,11 +119,12 @@ uint32_t walk(const Registers& at, StackBounds& bounds, uintptr_t* pcs, uint32_t
     window.enter(at.sp, false);
     Registers frame = at;
     uint32_t count = 0;
+    *end = StackEnd::root;  // until something on the way says otherwise
     for (;;) {
         if (!is_code_address(frame.pc)) [[unlikely]] {
             // A return address of zero is how makers of stacks without call-frame information end them.
-            *end = frame.pc == 0 ? StackEnd::root : StackEnd::lost;
-            return count;
+            *end = frame.pc == 0 ? *end : lost_after(*end);
+            break;
         }
         if (count == capacity) [[unlikely]] {
             *end = StackEnd::depth_limit;
@@ -125,25 +134,34 @@ uint32_t walk(const Registers& at, StackBounds& bounds, uintptr_t* pcs, uint32_t
         const Row row = find_row(frame.pc);
         if (row.is_compact()) [[likely]] {
             if (!step_compactly(row, &frame, window)) [[unlikely]] {
-                *end = StackEnd::lost;
-                return count;
+                *end = lost_after(*end);
+                break;
             }
             continue;
         }
         if (row.kind() == RowKind::outermost) [[likely]] {
-            *end = StackEnd::root;
-            return count;
+            break;
         }
         const Step step = step_rarely(row, &frame, window, &pcs[count - 1]);
         if (step == Step::exact) {
             const uint32_t exact_count = exact_walk(at, window, pcs, capacity, end);
             return exact_count != 0 ? exact_count : count;  // 0: `at` was not found on this stack, and *end is lost
         }
-        if (step != Step::moved) {
-            *end = step == Step::root ? StackEnd::root : StackEnd::lost;
-            return count;
+        if (step == Step::guessed) {
+            *end = known_runtime() == nullptr ? guessed_blindly : *end == StackEnd::root ? StackEnd::guessed : *end;
+        } else if (step != Step::moved) {
+            *end = step == Step::root ? *end : lost_after(*end);
+            break;
         }
     }
+    if (*end < guessed_blindly) [[likely]] {
+        return count;
+    }
+    if (known_runtime() != nullptr) {  // the outer frames were the first to show it
+        return walk(at, bounds, pcs, capacity, end);
+    }
+    *end = *end == lost_blindly ? StackEnd::lost : StackEnd::guessed;
+    return count;
 }
 
 }  // namespace nh::unwind

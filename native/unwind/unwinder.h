@@ -28,6 +28,7 @@ enum class StackEnd : uint8_t {
     root,         // reached a frame that the unwind information names as the outermost
     depth_limit,  // ran out of room; outer frames exist
     lost,         // no rule, or a rule that led out of the stack
+    guessed,      // reached root, through code that nothing describes by its frame pointer: callers may be missing
 };
 
 // What is known to be readable of the thread's own stack. One per thread, zero-filled before the thread's first walk,

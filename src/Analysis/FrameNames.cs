@@ -96,6 +96,7 @@ internal static class FrameNaming
     public static string Show(Frame frame) => frame switch
     {
         { Location.Kind: FrameKind.Entry } => ((EntryPoint)(int)frame.Location.Offset).Name(),
+        { Marker: StackMarker.Guessed } => "(frames may be missing)",
         { Marker: { } } => "(frames are missing)",
         _ => TryFunction(frame, out var name) ? name : "",
     };

@@ -14,6 +14,9 @@ public enum StackMarker
     /// <summary>The calling-context tree had no room: frames between the caller's and this one are missing.</summary>
     TreeFull = 66,
 
+    /// <summary>Code without unwind information was left by its frame pointer: callers of such code may be missing.</summary>
+    Guessed = 67,
+
     /// <summary>Nodes started anew because code addresses were reused; tells nothing about the stack.</summary>
     Generation = 128,
 }

@@ -231,6 +231,7 @@ public static class ReportJson
         StackMarker.DepthLimit => "depth_limit",
         StackMarker.Lost => "lost",
         StackMarker.TreeFull => "tree_full",
+        StackMarker.Guessed => "guessed",
         StackMarker.Generation => "generation",
         _ => throw new ArgumentOutOfRangeException(nameof(marker)),
     };

@@ -77,6 +77,7 @@ public static class StackText
     {
         StackMarker.DepthLimit => "(outer frames beyond 1,024 were not recorded)",
         StackMarker.Lost => "(outer frames are missing: the walk ended before the thread's start)",
+        StackMarker.Guessed => "(frames may be missing: code without unwind information was left by its frame pointer)",
         StackMarker.TreeFull => "(frames are missing: no room for more stacks)",
         _ => "(unknown remark)",
     };

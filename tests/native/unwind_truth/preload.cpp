@@ -158,8 +158,10 @@ void check_path(const ThreadState& thread, uint32_t count, unwind::StackEnd end,
         node = nodes[node].parent;
     }
     if (good && end != unwind::StackEnd::root) {
-        good = nodes[node].pc ==
-               static_cast<uint64_t>(end == unwind::StackEnd::lost ? wire::marker::lost : wire::marker::depth_limit);
+        const wire::marker expected = end == unwind::StackEnd::lost      ? wire::marker::lost
+                                      : end == unwind::StackEnd::guessed ? wire::marker::guessed
+                                                                         : wire::marker::depth_limit;
+        good = nodes[node].pc == static_cast<uint64_t>(expected);
         node = nodes[node].parent;
     }
     if (good && node != 0) {
