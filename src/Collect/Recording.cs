@@ -32,6 +32,7 @@ public sealed class Recording : IDisposable
     private readonly HashSet<string> _snapshotNames = new(StringComparer.Ordinal);
     private readonly List<long> _newWidths = [];
     private int _snapshots;
+    private int _codeSeen;
     private bool _isFinished;
 
     /// <summary>A recording without a process.</summary>
@@ -56,8 +57,11 @@ public sealed class Recording : IDisposable
     /// <summary>A process has ended and everything it wrote is counted.</summary>
     public event Action<ProcessInfo>? ProcessFinished;
 
-    /// <summary>A process runs .NET; it may have been seen before.</summary>
-    public event Action<ProcessId>? RuntimeSeen;
+    /// <summary>A process runs .NET, or (false) has code that may be such; it may have been seen before.</summary>
+    public event Action<ProcessId, bool>? RuntimeSeen;
+
+    /// <summary>A return address in code that no binary covers was seen in a process.</summary>
+    public event Action<ProcessId, ulong>? CodeSeen;
 
     /// <summary>Processes that have not ended, as far as is known.</summary>
     public int LiveProcesses => _drain.Processes.Count(process => process.End is null);
@@ -357,10 +361,22 @@ public sealed class Recording : IDisposable
             }
         }
 
-        while (_shared.RuntimesSeen.TryDequeue(out var process))
+        while (_shared.RuntimesSeen.TryDequeue(out var seen))
         {
-            RuntimeSeen?.Invoke(process);
+            RuntimeSeen?.Invoke(seen.Process, seen.IsCertain);
         }
+
+        var code = _shared.Registry.Code;
+        for (; _codeSeen < code.Count; _codeSeen++)
+        {
+            if (_codeSeen == 0 || code[_codeSeen].Process != code[_codeSeen - 1].Process)
+            {
+                RuntimeSeen?.Invoke(code[_codeSeen].Process, false);
+            }
+
+            CodeSeen?.Invoke(code[_codeSeen].Process, code[_codeSeen].Address);
+        }
+
     }
 
     private void RefreshModules()

@@ -18,8 +18,8 @@ internal sealed class RecordingShared(IMappingSource? mappings)
 
     public IMappingSource? Mappings => mappings;
 
-    /// <summary>Processes in which .NET was seen and nobody has been told yet.</summary>
-    public Queue<ProcessId> RuntimesSeen { get; } = new();
+    /// <summary>Processes in which .NET was seen, or (not certain) may be, and nobody has been told yet.</summary>
+    public Queue<(ProcessId Process, bool IsCertain)> RuntimesSeen { get; } = new();
 
     /// <summary>Rows of mappings so far.</summary>
     public int MappingRows { get; set; }

@@ -75,9 +75,6 @@ internal sealed class TrackedProcess : IDisposable
 
     public string? Note { get; set; }
 
-    /// <summary>It runs, or ran, .NET.</summary>
-    public bool HasRuntime { get; set; }
-
     /// <summary>Epochs as of the last commit.</summary>
     public ulong CommittedProcessEpoch { get; set; }
 

@@ -43,6 +43,9 @@ internal static class DefaultPort
         return null;
     }
 
+    /// <summary>Whether a process has a port now.</summary>
+    internal static bool Exists(int pid) => File.Exists(PathOf(pid));
+
     // The process may see another /tmp and be another pid to itself; its start time keeps it apart from one that had
     // the pid before.
     private static string? PathOf(int pid)

@@ -8,6 +8,7 @@ namespace NativeHeap.Managed;
 /// </summary>
 public sealed class ManagedSession : IDisposable
 {
+    private const int StartStepMs = 20;
     private const string PortsVariable = "DOTNET_DiagnosticPorts";
 
     private static readonly TimeSpan EndPatience = TimeSpan.FromMilliseconds(100);
@@ -80,6 +81,10 @@ public sealed class ManagedSession : IDisposable
         session.Start(() => session.Join(pid));
         return session;
     }
+
+    /// <summary>Whether a process has a runtime that can be listened to now.</summary>
+    /// <param name="pid">In our pid namespace.</param>
+    public static bool CanAttach(int pid) => DefaultPort.Exists(pid);
 
     /// <summary>Waits until everything that the process told is taken in: it has ended, or is asked to say the rest.</summary>
     /// <param name="patience">At most so long.</param>
@@ -190,13 +195,31 @@ public sealed class ManagedSession : IDisposable
             return;
         }
 
-        var stream = EventStream.Start(client, EventStream.Live);
+        var stream = StartPatiently(client, pid);
         _isConnected = true;
         Hold(stream);
         var before = new Thread(() => ReadRundown(client, pid)) { IsBackground = true, Name = "managed rundown" };
         before.Start();
         stream.Read(_events, Note);
         before.Join(RundownPatience);
+    }
+
+    // A runtime that is just starting may hang up.
+    private EventStream StartPatiently(DiagnosticsClient client, int pid)
+    {
+        const int most = 20;
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return EventStream.Start(client, EventStream.Live);
+            }
+            catch (Exception error) when (EventStream.IsExpected(error) && attempt < most && DefaultPort.Exists(pid))
+            {
+                _ending.Token.WaitHandle.WaitOne(StartStepMs);
+                _ending.Token.ThrowIfCancellationRequested();
+            }
+        }
     }
 
     private void ReadRundown(DiagnosticsClient client, int pid)

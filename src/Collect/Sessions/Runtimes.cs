@@ -9,7 +9,11 @@ internal sealed class Runtimes : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
+    private const long MuteMs = 500;
+
     private readonly Dictionary<ProcessId, int> _pids = [];
+    private readonly Dictionary<ProcessId, long> _seenMs = [];
+    private readonly RuntimeLookups _lookups = new();
     private readonly Dictionary<ProcessId, ManagedSession> _sessions = [];
     private readonly ManagedSession? _commands;
     private bool _isExpected;
@@ -28,17 +32,33 @@ internal sealed class Runtimes : IDisposable
     public void Know(ProcessId process, int hostPid) => _pids[process] = hostPid;
 
     /// <summary>A runtime was seen in a process: from now on somebody listens to it.</summary>
-    public void Seen(ProcessId process)
+    /// <param name="process">The process.</param>
+    /// <param name="isCertain">False: only if one can be reached. A program that has it linked in shows none.</param>
+    public void Seen(ProcessId process, bool isCertain)
     {
-        if (_sessions.ContainsKey(process) || !_pids.TryGetValue(process, out var pid))
+        if (_sessions.ContainsKey(process) || !_pids.TryGetValue(process, out var pid)
+            || (!isCertain && !ManagedSession.CanAttach(pid)))
         {
             return;
         }
 
+        _seenMs.Add(process, Environment.TickCount64);
         var isCommand = _isExpected && pid == CommandPid;
         _isExpected &= !isCommand;
         _sessions.Add(process, isCommand ? _commands! : ManagedSession.Attach(pid));
     }
+
+    /// <summary>An address in code that no binary covers was seen.</summary>
+    public void CodeSeen(ProcessId process, ulong address)
+    {
+        if (_sessions.TryGetValue(process, out var session) && !session.IsConnected)
+        {
+            _lookups.Add(process, address);
+        }
+    }
+
+    /// <summary>Has those looked after whose runtime tells nothing. Every now and then, while they live.</summary>
+    public void LookUp() => _lookups.Run(process => IsMute(process) ? (_pids[process], _sessions[process].Code) : null);
 
     /// <summary>Takes in what runtimes still have to tell.</summary>
     /// <param name="note">Called with what a process's trace should say of it.</param>
@@ -48,6 +68,11 @@ internal sealed class Runtimes : IDisposable
         foreach (var (process, session) in _sessions)
         {
             session.Finish(TimeSpan.FromMilliseconds(Math.Max(1, end - Environment.TickCount64)));
+            if (_lookups.Finish(process) is { } problem)
+            {
+                note(process, problem);
+            }
+
             foreach (var text in session.Notes)
             {
                 note(process, text);
@@ -58,9 +83,15 @@ internal sealed class Runtimes : IDisposable
     /// <summary>What is known of a process's code; null: nothing.</summary>
     public CodeMap? CodeOf(ProcessId process) => _sessions.GetValueOrDefault(process)?.Code;
 
+    // Whoever runs code and has not come to the port it was told of does not come any more.
+    private bool IsMute(ProcessId process) =>
+        !_sessions[process].IsConnected
+        && (_sessions[process].IsOver || Environment.TickCount64 - _seenMs[process] > MuteMs);
+
     /// <inheritdoc/>
     public void Dispose()
     {
+        _lookups.Dispose();
         _commands?.Dispose();
         foreach (var session in _sessions.Values)
         {

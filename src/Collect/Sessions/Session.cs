@@ -59,6 +59,7 @@ public sealed class Session : IDisposable
         _drain.Faulted += TakeFault;
         _drain.WriteFailed += error => WriteFailed?.Invoke(error);
         _drain.Committed += CheckWhetherAllEnded;
+        _drain.Committed += _runtimes.LookUp;
     }
 
     /// <summary>The trace cannot be written any more: the target goes on, the trace ends at its last commit. Once, on a

@@ -57,6 +57,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
         _requests = new SnapshotRequests(drain);
         recording.ProcessFound += Found;
         recording.RuntimeSeen += runtimes.Seen;
+        recording.CodeSeen += runtimes.CodeSeen;
     }
 
     private sealed record Arrival(ProcessIntroduction Introduction, Peer Peer);

@@ -89,8 +89,7 @@ internal sealed class ModuleTable
         _loaded.Add(module);
         if (binary.Path.EndsWith("/libcoreclr.so", StringComparison.Ordinal))
         {
-            process.HasRuntime = true;
-            shared.RuntimesSeen.Enqueue(process.Id);
+            shared.RuntimesSeen.Enqueue((process.Id, true));
         }
 
         return true;

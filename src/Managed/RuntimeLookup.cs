@@ -1,0 +1,129 @@
+using Microsoft.Diagnostics.Runtime;
+using NativeHeap.Memory.Proc;
+
+namespace NativeHeap.Managed;
+
+/// <summary>
+/// Names code of a runtime that tells nothing itself (DOTNET_EnableDiagnostics=0), by reading its memory with ClrMD. The
+/// process is neither stopped nor traced, so an answer may be missing, and code that was given up before is not found.
+/// Not for several threads.
+/// </summary>
+/// <param name="pid">The process, in our pid namespace.</param>
+/// <param name="code">Takes what was found.</param>
+public sealed class RuntimeLookup(int pid, CodeMap code) : IDisposable
+{
+    private const string DataAccess = "libmscordaccore.so"; // beside the runtime, in every framework
+
+    private DataTarget? _target;
+    private ClrRuntime? _runtime;
+    private bool _hasFailed;
+
+    /// <summary>Why nothing was found; null when something was.</summary>
+    public string? Problem { get; private set; }
+
+    /// <summary>Looks addresses up; takes up to a second, and some 0.2 ms for each.</summary>
+    /// <param name="addresses">Return addresses.</param>
+    public void Find(IEnumerable<ulong> addresses)
+    {
+        ArgumentNullException.ThrowIfNull(addresses);
+        if (_hasFailed)
+        {
+            return;
+        }
+
+        try
+        {
+            if (new ProcessReader(pid).ReadMappings() is { } mappings)
+            {
+                code.UpdateImages(mappings);
+            }
+
+            // Methods compiled since are not found by a runtime that was opened before, whatever is flushed.
+            Dispose();
+            _runtime = Open();
+            foreach (var address in addresses)
+            {
+                Take(_runtime, address - 1);
+            }
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            // What ClrMD makes of memory that changes under it has no bounds that anybody states.
+            _hasFailed = true;
+            Problem ??= $"its runtime's memory could not be read for names ({EventStream.OneLine(error)})";
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _runtime?.Dispose();
+        _target?.Dispose();
+        _runtime = null;
+        _target = null;
+    }
+
+    // The version that ClrMD reads from the file is 0.0, by which it finds no library; the one beside it is the one.
+    private ClrRuntime Open()
+    {
+        _target = DataTarget.AttachToProcess(pid, suspend: false);
+        var info = _target.ClrVersions.FirstOrDefault()
+            ?? throw new NotSupportedException("there is no runtime in it that ClrMD knows");
+        var folder = Path.GetDirectoryName(info.ModuleInfo.FileName);
+        var library = Path.Combine(folder ?? "", DataAccess);
+        return File.Exists(library)
+            ? info.CreateRuntime(library, ignoreMismatch: true)
+            : throw new FileNotFoundException($"{library} is missing");
+    }
+
+    private void Take(ClrRuntime runtime, ulong address)
+    {
+        if (runtime.GetMethodByInstructionPointer(address) is not { } method)
+        {
+            return;
+        }
+
+        var hot = method.HotColdInfo;
+        var isCold = hot.ColdSize != 0 && address >= hot.ColdStart && address - hot.ColdStart < hot.ColdSize;
+        var (start, size) = isCold ? (hot.ColdStart, hot.ColdSize) : (hot.HotStart, hot.HotSize);
+        if (address < start || address - start >= size)
+        {
+            // The bounds are those of the method's latest code, the address lies in what was compiled before.
+            (start, size) = (address, 1);
+        }
+
+        var module = method.Type?.Module;
+        if (module?.Name is { Length: > 0 } path)
+        {
+            code.AddAssembly(module.Address, new LoadedAssembly(code.Intern(path), null));
+        }
+
+        const int rowMask = 0xFFFFFF; // stubs have none
+        code.Add(new MethodCode
+        {
+            Start = start,
+            Size = size,
+            MethodId = method.MethodDesc,
+            ModuleId = module?.Address ?? 0,
+            Token = (method.MetadataToken & rowMask) == 0 ? 0 : method.MetadataToken,
+            Namespace = code.Intern(method.Type?.Name ?? ""),
+            Name = code.Intern(method.Name ?? "?"),
+            Signature = code.Intern(ParametersOf(method.Signature)),
+            Tier = TierOf(method),
+        });
+    }
+
+    private static CodeTier TierOf(ClrMethod method) => method.CompilationType switch
+    {
+        MethodCompilationType.Ngen => CodeTier.ReadyToRun,
+        _ when (method.MetadataToken & 0xFFFFFF) == 0 => CodeTier.Dynamic,
+        _ => CodeTier.Unknown,
+    };
+
+    // Namespace.Type.Method(System.String, Int32) → as the runtime's events have it: "  (System.String,Int32)".
+    private static string ParametersOf(string? signature)
+    {
+        var open = signature?.LastIndexOf('(') ?? -1;
+        return open < 0 ? "" : "  " + signature![open..].Replace(", ", ",", StringComparison.Ordinal);
+    }
+}
