@@ -19,6 +19,9 @@ internal sealed class ClrEvents
     // A method's IL map follows its load on the same thread.
     private readonly Dictionary<(int Thread, long Method, long ReJit), MethodCode> _waiting = [];
 
+    // At the end of a rundown it stands before it.
+    private readonly Dictionary<(int Thread, long Method, long ReJit), IlMap?> _early = [];
+
     /// <param name="map">To fill.</param>
     /// <param name="pid">The process, in our pid namespace; 0: the one that the events say.</param>
     internal ClrEvents(CodeMap map, int pid)
@@ -44,9 +47,9 @@ internal sealed class ClrEvents
         live.LoaderModuleLoad += TakeModule;
         var rundown = new ClrRundownTraceEventParser(source);
         rundown.MethodDCStartVerbose += data => Load(data, 0);
-        rundown.MethodDCStopVerbose += data => Load(data, 0);
+        rundown.MethodDCStopVerbose += LoadAfterMap;
         rundown.MethodILToNativeMapDCStart += TakeMap;
-        rundown.MethodILToNativeMapDCStop += TakeMap;
+        rundown.MethodILToNativeMapDCStop += TakeEarlyMap;
         rundown.LoaderModuleDCStart += TakeModule;
         rundown.LoaderModuleDCStop += TakeModule;
         source.AllEvents += data =>
@@ -77,7 +80,26 @@ internal sealed class ClrEvents
 
     private void Load(MethodLoadUnloadVerboseTraceData data, ulong loadNs)
     {
-        var code = new MethodCode
+        if (_waiting.Count >= MostWaiting)
+        {
+            _waiting.Clear();
+        }
+
+        _waiting[(data.ThreadID, data.MethodID, data.ReJITID)] = Add(data, loadNs);
+    }
+
+    private void LoadAfterMap(MethodLoadUnloadVerboseTraceData data)
+    {
+        var code = Add(data, 0);
+        if (_early.Remove((data.ThreadID, data.MethodID, data.ReJITID), out var map))
+        {
+            _map.SetIlMap(code, map);
+        }
+    }
+
+    private MethodCode Add(MethodLoadUnloadVerboseTraceData data, ulong loadNs)
+    {
+        return _map.Add(new MethodCode
         {
             Start = (ulong)data.MethodStartAddress,
             Size = (uint)Math.Max(0, data.MethodSize),
@@ -89,13 +111,7 @@ internal sealed class ClrEvents
             Name = Text(data.MethodName),
             Signature = Text(data.MethodSignature),
             Tier = TierOf(data),
-        };
-        if (_waiting.Count >= MostWaiting)
-        {
-            _waiting.Clear();
-        }
-
-        _waiting[(data.ThreadID, data.MethodID, data.ReJITID)] = _map.Add(code);
+        });
     }
 
     private void TakeEntryPoint(R2RGetEntryPointTraceData data)
@@ -118,16 +134,29 @@ internal sealed class ClrEvents
 
     private void TakeMap(MethodILToNativeMapTraceData data)
     {
-        if (!_waiting.Remove((data.ThreadID, data.MethodID, data.ReJITID), out var code))
+        if (_waiting.Remove((data.ThreadID, data.MethodID, data.ReJITID), out var code))
         {
-            return;
+            _map.SetIlMap(code, ReadMap(data));
+        }
+    }
+
+    private void TakeEarlyMap(MethodILToNativeMapTraceData data)
+    {
+        if (_early.Count >= MostWaiting)
+        {
+            _early.Clear();
         }
 
+        _early[(data.ThreadID, data.MethodID, data.ReJITID)] = ReadMap(data);
+    }
+
+    private static IlMap? ReadMap(MethodILToNativeMapTraceData data)
+    {
         const int head = 19; // bytes before the entries' IL offsets; their native offsets follow
         var count = data.CountOfMapEntries;
         if (count <= 0 || head + (count * 8L) > data.EventDataLength)
         {
-            return;
+            return null;
         }
 
         var entries = new List<(int Native, int Il)>(count);
@@ -136,7 +165,7 @@ internal sealed class ClrEvents
             entries.Add((data.NativeOffset(i), data.ILOffset(i)));
         }
 
-        _map.SetIlMap(code, IlMap.Pack(entries));
+        return IlMap.Pack(entries);
     }
 
     private void TakeModule(ModuleLoadUnloadTraceData data)

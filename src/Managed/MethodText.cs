@@ -19,8 +19,10 @@ internal static class MethodText
         var parameters = signature.ParameterTypes.ToArray();
         MarkOutputs(reader, method, parameters);
         var name = CompilerName.Readable(reader.GetString(method.Name));
+        // What a local function captures comes to it by parameters that nobody wrote.
+        var written = parameters.Where(parameter => !CompilerName.IsClosure(parameter[(parameter.IndexOf(' ') + 1)..]));
         var arguments = own.Count == 0 ? "" : $"<{string.Join(", ", own)}>";
-        return $"{TypeName(reader, type)}.{name}{arguments}({string.Join(", ", parameters)})";
+        return $"{TypeName(reader, type)}.{name}{arguments}({string.Join(", ", written)})";
     }
 
     // Outer.Inner<T>; types that the compiler made for closures are left out.

@@ -106,7 +106,7 @@ public sealed class RuntimeLookup(int pid, CodeMap code) : IDisposable
             MethodId = method.MethodDesc,
             ModuleId = module?.Address ?? 0,
             Token = (method.MetadataToken & rowMask) == 0 ? 0 : method.MetadataToken,
-            Namespace = code.Intern(method.Type?.Name ?? ""),
+            Namespace = code.Intern(method.Type?.Name is { } type && type != "(dynamicClass)" ? type : ""),
             Name = code.Intern(method.Name ?? "?"),
             Signature = code.Intern(ParametersOf(method.Signature)),
             Tier = TierOf(method),

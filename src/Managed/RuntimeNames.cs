@@ -127,25 +127,26 @@ internal static class RuntimeNames
         return text.AppendJoin(", ", Split(type[(open + 1)..^1]).Select(Readable)).Append('>').ToString();
     }
 
-    private static string? Keyword(string type) => type switch
+    // ClrMD leaves the namespace out.
+    private static string? Keyword(string type) => (type.StartsWith("System.", StringComparison.Ordinal) ? type[7..] : type) switch
     {
-        "bool" or "System.Boolean" => "bool",
-        "wchar" or "System.Char" => "char",
-        "int8" or "System.SByte" => "sbyte",
-        "unsigned int8" or "System.Byte" => "byte",
-        "int16" or "System.Int16" => "short",
-        "unsigned int16" or "System.UInt16" => "ushort",
-        "int32" or "System.Int32" => "int",
-        "unsigned int32" or "System.UInt32" => "uint",
-        "int64" or "System.Int64" => "long",
-        "unsigned int64" or "System.UInt64" => "ulong",
-        "int" or "System.IntPtr" => "nint",
-        "unsigned int" or "System.UIntPtr" => "nuint",
-        "float32" or "System.Single" => "float",
-        "float64" or "System.Double" => "double",
-        "System.Decimal" => "decimal",
-        "System.String" => "string",
-        "System.Object" => "object",
+        "bool" or "Boolean" => "bool",
+        "wchar" or "Char" => "char",
+        "int8" or "SByte" => "sbyte",
+        "unsigned int8" or "Byte" => "byte",
+        "int16" or "Int16" => "short",
+        "unsigned int16" or "UInt16" => "ushort",
+        "int32" or "Int32" => "int",
+        "unsigned int32" or "UInt32" => "uint",
+        "int64" or "Int64" => "long",
+        "unsigned int64" or "UInt64" => "ulong",
+        "int" or "IntPtr" => "nint",
+        "unsigned int" or "UIntPtr" => "nuint",
+        "float32" or "Single" => "float",
+        "float64" or "Double" => "double",
+        "Decimal" => "decimal",
+        "String" => "string",
+        "Object" => "object",
         _ => null,
     };
 }
