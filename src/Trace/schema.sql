@@ -80,7 +80,7 @@ CREATE TABLE mapping (
 -- interrupted instruction + 1); look up offset - 1. Without a module, and for 'managed', offset is the absolute
 -- address; whose it is stands in table code.
 -- kind: 'native', 'managed', 'python', 'entry' (the allocation function, always a leaf), 'marker' (depth limit, lost,
--- tree full). For 'entry' and 'marker' offset is the wire's marker value.
+-- tree full, guessed frames). For 'entry' and 'marker' offset is the wire's marker value.
 CREATE TABLE location (
     id INTEGER PRIMARY KEY,
     module_id INTEGER,
