@@ -180,6 +180,32 @@ public sealed unsafe class StackTests
     }
 
     [Fact]
+    public void Code_of_no_module_is_a_place_of_its_process_and_of_what_was_there_then()
+    {
+        const ulong epoch = 1UL << 48;
+        using var recorder = new Recorder();
+        var target = new Target();
+        var parent = recorder.Attach(target);
+        var slot = target.Fork(0, 200);
+        var first = target.AddStack(0x7000_1000);
+        var second = target.AddStack(0x7000_1000 + (3 * epoch));
+        target.Thread(0, 100).Alloc(0x1000, 1, first);
+        recorder.Recording.DrainOnce();
+        recorder.At(70);
+        target.Thread(0, 101).Alloc(0x2000, 2, second);
+        target.Thread(slot, 200).Alloc(0x3000, 4, first);
+        recorder.Recording.DrainOnce();
+
+        using var trace = recorder.Read(parent, recorder.Found[0].Id);
+        Assert.Equal(
+            [(1, 0, 0L), (1, 3, 70_000_000L), (2, 0, 70_000_000L)],
+            trace.Code().Select(code => (code.Process.Value, code.Epoch, code.SeenNs)).Order());
+        Assert.All(trace.Code(), code => Assert.Equal(0x7000_1000UL, code.Address));
+        Assert.All(trace.Code(), code => Assert.Equal(0x7000_1000UL, trace.Locations[code.Location].Offset));
+        Assert.Equal([1L, 2, 4], trace.StackTotals().Select(row => row.AllocatedBytes).Order());
+    }
+
+    [Fact]
     public void Modules_that_the_shim_does_not_know_are_looked_up_in_the_process()
     {
         using var recorder = new Recorder(new Mappings());
