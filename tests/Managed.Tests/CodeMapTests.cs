@@ -23,6 +23,17 @@ public sealed class CodeMapTests
     }
 
     [Fact]
+    public void What_is_gone_gives_way_to_what_is_there()
+    {
+        var map = new CodeMap();
+        map.Add(Method("A", 0x1000, 0x100, Later));
+        map.Add(Method("B", 0x1010, 0x10, 2 * Later));
+        map.Unload(0x1010, 'B', 3 * Later);
+        Assert.Equal("B", map.Find(0x1018, 2 * Later)?.Name);
+        Assert.Equal("A", map.Find(0x1018, 4 * Later)?.Name);
+    }
+
+    [Fact]
     public void What_comes_within_the_clocks_tick_is_taken_when_nothing_was_there()
     {
         var map = new CodeMap();
@@ -50,8 +61,8 @@ public sealed class CodeMapTests
     public void Code_without_a_size_ends_where_the_next_begins()
     {
         var map = new CodeMap();
-        map.Add(Method("A", 0x1000, 0, 1));
-        map.Add(Method("B", 0x1100, 0, 2));
+        map.Add(Method("A", 0x1000, 0, 2));
+        map.Add(Method("B", 0x1100, 0, 1));
         Assert.Equal("A", map.Find(0x10FF, 5)?.Name);
         Assert.Equal("B", map.Find(0x1100, 5)?.Name);
         Assert.Null(map.Find(0x1100 + (1 << 20), 5));
@@ -101,7 +112,7 @@ public sealed class CodeMapTests
     [Fact]
     public void An_il_map_answers_as_its_entries_do()
     {
-        var entry = Gen.Select(Gen.Int[0, 100_000], Gen.Int[-3, 70_000]);
+        var entry = Gen.Select(Gen.Int[0, 100_000], Gen.OneOf(Gen.Int[-3, 3], Gen.Int[0, 70_000]));
         Gen.Select(entry.Array[1, 50], Gen.Int[0, 110_000]).Sample((entries, offset) =>
         {
             var sorted = entries.Order().ToList();
