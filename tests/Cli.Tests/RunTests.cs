@@ -120,7 +120,7 @@ public sealed class RunTests : IDisposable
     public void A_child_that_lives_on_is_told_to_stop_and_the_trace_says_so()
     {
         // It keeps neither of the pipes, or whoever reads them would wait for it and not for the command.
-        var script = $"(while ! test -e {_folder["go"]}; do sleep 0.01; done) >/dev/null 2>&1 & exit 0";
+        var script = $"(while test -d {_folder.Path} && ! test -e {_folder["go"]}; do sleep 0.01; done) >/dev/null 2>&1 & exit 0";
         var outcome = Record("sh", "-c", script);
         File.WriteAllText(_folder["go"], "");
         Assert.Equal(0, outcome.Code);
