@@ -65,8 +65,6 @@ internal static class DiffVerb
         }
         var before = TraceReference.Parse(arguments.GetRequiredValue(Before));
         var after = TraceReference.Parse(arguments.GetRequiredValue(After));
-        var measure = StackMeasure.Live;
-        var known = arguments.GetValue(By) is { } word && StackMeasures.TryParse(word, out measure);
         using var first = Profile.Open(before.Path);
         using var second = before.Path == after.Path ? null : Profile.Open(after.Path);
         var last = second ?? first;
@@ -74,7 +72,7 @@ internal static class DiffVerb
         {
             Before = before.Moment,
             After = after.Moment,
-            By = known ? measure : null,
+            By = Measures.Read(arguments.GetValue(By)),
             Group = Enum.Parse<CostGroup>(arguments.GetRequiredValue(Group), ignoreCase: true),
             Top = top ?? (json ? null : TopForPeople),
         });

@@ -58,8 +58,6 @@ internal static class ExportVerb
     {
         var file = OutputFile.Plan(arguments.GetRequiredValue(Output), arguments.GetValue(Force));
         var reference = TraceReference.Parse(arguments.GetRequiredValue(Trace));
-        var measure = StackMeasure.Live;
-        var known = arguments.GetValue(By) is { } word && StackMeasures.TryParse(word, out measure);
         using var profile = Profile.Open(reference.Path);
         if (!profile.Info.Exact)
         {
@@ -67,7 +65,7 @@ internal static class ExportVerb
         }
         file.Write(stream => TraceExport.Write(stream, profile, arguments.GetRequiredValue(Format), new StackQuestion
         {
-            By = known ? measure : null,
+            By = Measures.Read(arguments.GetValue(By)),
             Moment = reference.Moment,
             Pid = arguments.GetValue(Pid),
         }));

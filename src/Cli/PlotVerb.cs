@@ -90,12 +90,10 @@ internal static class PlotVerb
         }
         var file = OutputFile.Plan(path, result.GetValue(force));
         var reference = TraceReference.Parse(result.GetRequiredValue(trace));
-        var measure = StackMeasure.Live;
-        var known = result.GetValue(by) is { } word && StackMeasures.TryParse(word, out measure);
         using var profile = Profile.Open(reference.Path);
         var question = new StackQuestion
         {
-            By = known ? measure : null,
+            By = Measures.Read(result.GetValue(by)),
             Moment = reference.Moment,
             Pid = result.GetValue(pid),
         };

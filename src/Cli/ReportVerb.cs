@@ -138,18 +138,9 @@ internal static class ReportVerb
 
     private static StackQuestion Question(ParseResult arguments, TraceReference reference, bool json)
     {
-        StackMeasure? measure = null;
-        if (arguments.GetValue(By) is { } word)
-        {
-            measure = StackMeasures.TryParse(word, out var known)
-                ? known
-                : throw new ToolException(
-                    $"--by {word}: must be one of {string.Join(", ", StackMeasures.Names)}", ExitCodes.Usage);
-        }
-
         return new StackQuestion
         {
-            By = measure,
+            By = Measures.Read(arguments.GetValue(By)),
             Moment = reference.Moment,
             AtNs = arguments.GetValue(At),
             FromNs = arguments.GetValue(From),
