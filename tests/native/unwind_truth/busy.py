@@ -20,8 +20,20 @@ Compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.PO
 numbers = (ctypes.c_int * 50)(*range(50, 0, -1))
 ctypes.CDLL(None).qsort(numbers, 50, 4, Compare(lambda a, b: len(bytearray(2000)) and a[0] - b[0]))
 
-signal.signal(signal.SIGALRM, lambda *_: [bytes(1000) for _ in range(10)])
-signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+signals = 0
+
+
+def on_alarm(*_arguments):
+    """The next signal is asked for when this one has been answered: on a slow machine they would nest without end."""
+    global signals
+    signals += 1
+    _ = [bytes(1000) for _ in range(10)]
+    if signals < 200:
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
+
+
+signal.signal(signal.SIGALRM, on_alarm)
+signal.setitimer(signal.ITIMER_REAL, 0.001)
 total = sum(len(str(i) * 3) for i in range(200000))
-signal.setitimer(signal.ITIMER_REAL, 0)
+signal.signal(signal.SIGALRM, signal.SIG_IGN)
 print(total)
