@@ -11,6 +11,7 @@ public sealed unsafe class RegionLayout
     private readonly ulong _slots;
     private readonly ulong _modules;
     private readonly ulong _nodes;
+    private readonly ulong _reused;
     private readonly ulong _data;
 
     /// <summary>Lays a region of that shape out.</summary>
@@ -32,7 +33,8 @@ public sealed unsafe class RegionLayout
         _slots = Align(_rings + ((ulong)shape.RingCount * RingRecord.StatedSize));
         _modules = Align(_slots + ((ulong)shape.SlotCount * SlotRecord.StatedSize));
         _nodes = Align(_modules + ((ulong)shape.ModuleCapacity * ModuleRecord.StatedSize));
-        _data = Align(_nodes + ((ulong)shape.NodeCapacity * NodeRecord.StatedSize));
+        _reused = Align(_nodes + ((ulong)shape.NodeCapacity * NodeRecord.StatedSize));
+        _data = Align(_reused + ((ulong)shape.ReusedCapacity * ReusedCodeRecord.StatedSize));
         RegionBytes = _data + ((ulong)shape.RingCount * ringBytes);
     }
 
@@ -61,11 +63,13 @@ public sealed unsafe class RegionLayout
         region->SlotOffset = _slots;
         region->ModuleOffset = _modules;
         region->NodeOffset = _nodes;
+        region->ReusedOffset = _reused;
         region->RingCount = (uint)_shape.RingCount;
         region->SharedRingCount = (uint)_shape.SharedRingCount;
         region->SlotCount = (uint)_shape.SlotCount;
         region->ModuleCapacity = (uint)_shape.ModuleCapacity;
         region->NodeCapacity = (uint)_shape.NodeCapacity;
+        region->ReusedCapacity = (uint)_shape.ReusedCapacity;
         region->SampleBytes = sampleBytes;
         region->ClockNs = clockNs;
         region->Control = (uint)Control.Record;

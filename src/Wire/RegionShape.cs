@@ -6,8 +6,9 @@ namespace NativeHeap.Wire;
 /// <param name="SlotCount">Processes of a fork tree; 1 to <see cref="MaxSlots"/>.</param>
 /// <param name="ModuleCapacity">Module records; at most <see cref="MaxModules"/>.</param>
 /// <param name="NodeCapacity">Nodes of the calling-context tree; 1 to <see cref="MaxNodes"/>.</param>
+/// <param name="ReusedCapacity">Records of reused code; at most <see cref="MaxReused"/>.</param>
 public sealed record RegionShape(
-    int RingCount, int SharedRingCount, int SlotCount, int ModuleCapacity, int NodeCapacity)
+    int RingCount, int SharedRingCount, int SlotCount, int ModuleCapacity, int NodeCapacity, int ReusedCapacity)
 {
     /// <summary>Most rings of a region.</summary>
     public const int MaxRings = 65_536;
@@ -21,6 +22,9 @@ public sealed record RegionShape(
     /// <summary>Most nodes of a region.</summary>
     public const int MaxNodes = 1 << 28;
 
+    /// <summary>Most records of reused code of a region.</summary>
+    public const int MaxReused = 1 << 24;
+
     /// <summary>Throws unless every number is in its range.</summary>
     /// <exception cref="RegionFormatException">One is not.</exception>
     public void Check()
@@ -30,6 +34,7 @@ public sealed record RegionShape(
         Check(SlotCount, 1, MaxSlots, "slot_count");
         Check(ModuleCapacity, 0, MaxModules, "module_capacity");
         Check(NodeCapacity, 1, MaxNodes, "node_capacity");
+        Check(ReusedCapacity, 0, MaxReused, "reused_capacity");
     }
 
     private static void Check(int value, int least, int most, string name)

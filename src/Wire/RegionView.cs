@@ -14,6 +14,7 @@ public sealed unsafe class RegionView
     private readonly SlotRecord* _slots;
     private readonly ModuleRecord* _modules;
     private readonly NodeRecord* _nodes;
+    private readonly ReusedCodeRecord* _reused;
     private readonly RingReader[] _readers;
 
     /// <summary>Checks the header and every ring's place.</summary>
@@ -34,13 +35,15 @@ public sealed unsafe class RegionView
         CheckHeader(header, mappedBytes);
         Shape = new RegionShape(
             Number(header.RingCount), Number(header.SharedRingCount), Number(header.SlotCount),
-            Number(header.ModuleCapacity), Number(header.NodeCapacity));
+            Number(header.ModuleCapacity), Number(header.NodeCapacity), Number(header.ReusedCapacity));
         Shape.Check();
         SampleBytes = header.SampleBytes;
         _rings = (RingRecord*)Part(header.RingOffset, Shape.RingCount, RingRecord.StatedSize, "rings");
         _slots = (SlotRecord*)Part(header.SlotOffset, Shape.SlotCount, SlotRecord.StatedSize, "slots");
         _modules = (ModuleRecord*)Part(header.ModuleOffset, Shape.ModuleCapacity, ModuleRecord.StatedSize, "modules");
         _nodes = (NodeRecord*)Part(header.NodeOffset, Shape.NodeCapacity, NodeRecord.StatedSize, "nodes");
+        _reused = (ReusedCodeRecord*)Part(
+            header.ReusedOffset, Shape.ReusedCapacity, ReusedCodeRecord.StatedSize, "reused code");
         _readers = new RingReader[Shape.RingCount];
         for (var i = 0; i < _readers.Length; i++)
         {
@@ -63,6 +66,9 @@ public sealed unsafe class RegionView
     /// <summary>True when the shim had modules that found no room.</summary>
     public bool ModulesOverflowed => Volatile.Read(ref _region->ModuleCount) > (uint)Shape.ModuleCapacity;
 
+    /// <summary>Records of reused code that may be read; some may not be filled in yet.</summary>
+    public int ReusedCount => (int)Math.Min(Volatile.Read(ref _region->ReusedCount), (uint)Shape.ReusedCapacity);
+
     /// <summary>Times a thread waited for a shared ring.</summary>
     public uint LockWaits => Volatile.Read(ref _region->LockWaits);
 
@@ -83,6 +89,63 @@ public sealed unsafe class RegionView
     /// <summary>Asks the process of slot 0 to have a .NET runtime wait for the collector. Before it is handed over.</summary>
     public void AwaitRuntime() => _region->AwaitsRuntime = 1;
 
+    /// <summary>Asks processes to wait for a heap-check. Before the region is handed over.</summary>
+    /// <param name="checks">Bits of <see cref="CheckReason"/>.</param>
+    /// <param name="parkSignal">The signal on which their threads park; 0: none.</param>
+    public void AskForChecks(uint checks, int parkSignal)
+    {
+        _region->Checks = checks;
+        _region->ParkSignal = (uint)parkSignal;
+    }
+
+    /// <summary>Number of the heap-check that a process waits for; 0: it has never waited.</summary>
+    public uint CheckWanted(int slot) => Volatile.Read(ref SlotAt(slot)->CheckWanted);
+
+    /// <summary>Lets a process go on that waits for a heap-check.</summary>
+    public void EndCheck(int slot, uint number)
+    {
+        Volatile.Write(ref SlotAt(slot)->CheckDone, number);
+        Futex.WakeAll(&SlotAt(slot)->CheckDone);
+    }
+
+    /// <summary>Tells a process what came of what it asked for, before <see cref="EndCheck"/>.</summary>
+    /// <param name="slot">Its slot.</param>
+    /// <param name="result">What came of it.</param>
+    /// <param name="exitCode">With which it ends, when it wants to end because of leaks.</param>
+    /// <param name="sums">Bytes and blocks that are definitely, indirectly, possibly lost, and reachable.</param>
+    public void AnswerCheck(int slot, CheckResult result, int exitCode, ReadOnlySpan<long> sums)
+    {
+        var record = SlotAt(slot);
+        record->CheckExitCode = (uint)exitCode;
+        record->DefiniteBytes = (ulong)sums[0];
+        record->DefiniteBlocks = (ulong)sums[1];
+        record->IndirectBytes = (ulong)sums[2];
+        record->IndirectBlocks = (ulong)sums[3];
+        record->PossibleBytes = (ulong)sums[4];
+        record->PossibleBlocks = (ulong)sums[5];
+        record->ReachableBytes = (ulong)sums[6];
+        record->ReachableBlocks = (ulong)sums[7];
+        Volatile.Write(ref record->CheckResult, (uint)result);
+    }
+
+    /// <summary>Begins a round of parking: threads that get the signal park from now on.</summary>
+    /// <returns>The round's number.</returns>
+    public uint BeginParking(int slot)
+    {
+        Volatile.Write(ref SlotAt(slot)->Parked, 0);
+        return Interlocked.Increment(ref SlotAt(slot)->ParkWanted);
+    }
+
+    /// <summary>Threads that have parked in this round.</summary>
+    public uint Parked(int slot) => Volatile.Read(ref SlotAt(slot)->Parked);
+
+    /// <summary>Lets parked threads go on.</summary>
+    public void EndParking(int slot, uint round)
+    {
+        Volatile.Write(ref SlotAt(slot)->ParkDone, round);
+        Futex.WakeAll(&SlotAt(slot)->ParkDone);
+    }
+
     /// <summary>The robust mutex's 48 bytes, for whoever sets it up.</summary>
     public byte* Owner => (byte*)&_region->Owner;
 
@@ -96,6 +159,9 @@ public sealed unsafe class RegionView
     /// <param name="index">0 to <see cref="RegionShape.SlotCount"/> - 1.</param>
     public SlotRecord ReadSlot(int index) => *SlotAt(index);
 
+    /// <summary>Why a slot's process records no more, by its own word.</summary>
+    public OffReason OffReason(int index) => (OffReason)Volatile.Read(ref SlotAt(index)->OffReason);
+
     /// <summary>A slot's state alone, with acquire order: what was stored before it can be read after it.</summary>
     public SlotState SlotState(int index) => (SlotState)Volatile.Read(ref SlotAt(index)->State);
 
@@ -106,6 +172,8 @@ public sealed unsafe class RegionView
         slot->OffReason = 0;
         slot->MissedCalls = 0;
         slot->CutRingCount = 0;
+        slot->CheckWanted = slot->CheckDone = 0;
+        slot->ParkWanted = slot->ParkDone = slot->Parked = 0;
         Volatile.Write(ref slot->State, (uint)Wire.SlotState.Free);
     }
 
@@ -144,6 +212,18 @@ public sealed unsafe class RegionView
         return parent < index;
     }
 
+    /// <summary>A copy of a record of reused code; false while it is claimed and not filled in.</summary>
+    /// <param name="index">0 to <see cref="ReusedCount"/> - 1.</param>
+    /// <param name="reused">The copy.</param>
+    public bool TryReadReused(int index, out ReusedCodeRecord reused)
+    {
+        Bound(index, Shape.ReusedCapacity);
+        var pc = Volatile.Read(ref _reused[index].Pc);
+        reused = pc == 0 ? default : _reused[index];
+        reused.Pc = pc;
+        return pc != 0;
+    }
+
     /// <summary>The header, for whoever plays the target.</summary>
     public RegionRecord* Header => _region;
 
@@ -166,6 +246,13 @@ public sealed unsafe class RegionView
     {
         Bound(index, Shape.ModuleCapacity);
         return _modules + index;
+    }
+
+    /// <summary>A record of reused code, for whoever plays the target.</summary>
+    public ReusedCodeRecord* ReusedAt(int index)
+    {
+        Bound(index, Shape.ReusedCapacity);
+        return _reused + index;
     }
 
     /// <summary>A node, for whoever plays the target.</summary>

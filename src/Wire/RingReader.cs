@@ -183,6 +183,8 @@ public sealed unsafe class RingReader
                 return ResizeEvent.StatedSize;
             case EventKind.ForkCut:
                 return ForkCutEvent.StatedSize;
+            case EventKind.Ignore:
+                return IgnoreEvent.StatedSize;
             case EventKind.Pad:
                 var bytes = word & WireConstants.AddressMask;
                 return bytes % 8 == 0 ? bytes : 0;

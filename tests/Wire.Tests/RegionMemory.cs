@@ -28,7 +28,7 @@ internal sealed unsafe partial class RegionMemory : IDisposable
 
     public Span<byte> Span => new(Start, (int)Bytes);
 
-    public static RegionShape Shape => new(3, 1, 4, 5, 64);
+    public static RegionShape Shape => new(3, 1, 4, 5, 64, 6);
 
     /// <summary>A region with rings of 4 KiB, ready to be used.</summary>
     public static RegionMemory Make()

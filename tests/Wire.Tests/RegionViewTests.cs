@@ -30,6 +30,7 @@ public sealed unsafe class RegionViewTests
             Part(view.SlotAt(0), shape.SlotCount * SlotRecord.StatedSize),
             Part(view.ModuleAt(0), shape.ModuleCapacity * ModuleRecord.StatedSize),
             Part(view.NodeAt(0), shape.NodeCapacity * NodeRecord.StatedSize),
+            Part(view.ReusedAt(0), shape.ReusedCapacity * ReusedCodeRecord.StatedSize),
         };
         for (var i = 0; i < shape.RingCount; i++)
         {
@@ -48,25 +49,28 @@ public sealed unsafe class RegionViewTests
     }
 
     [Theory]
-    [InlineData(0, 1, 1, 1, 1)]
-    [InlineData(RegionShape.MaxRings + 1, 1, 1, 1, 1)]
-    [InlineData(2, 3, 1, 1, 1)]
-    [InlineData(1, 1, 0, 1, 1)]
-    [InlineData(1, 1, RegionShape.MaxSlots + 1, 1, 1)]
-    [InlineData(1, 1, 1, -1, 1)]
-    [InlineData(1, 1, 1, RegionShape.MaxModules + 1, 1)]
-    [InlineData(1, 1, 1, 1, 0)]
-    [InlineData(1, 1, 1, 1, RegionShape.MaxNodes + 1)]
-    public void A_shape_out_of_its_limits_is_refused(int rings, int shared, int slots, int modules, int nodes) =>
-        Assert.Throws<RegionFormatException>(() => new RegionShape(rings, shared, slots, modules, nodes).Check());
+    [InlineData(0, 1, 1, 1, 1, 1)]
+    [InlineData(RegionShape.MaxRings + 1, 1, 1, 1, 1, 1)]
+    [InlineData(2, 3, 1, 1, 1, 1)]
+    [InlineData(1, 1, 0, 1, 1, 1)]
+    [InlineData(1, 1, RegionShape.MaxSlots + 1, 1, 1, 1)]
+    [InlineData(1, 1, 1, -1, 1, 1)]
+    [InlineData(1, 1, 1, RegionShape.MaxModules + 1, 1, 1)]
+    [InlineData(1, 1, 1, 1, 0, 1)]
+    [InlineData(1, 1, 1, 1, RegionShape.MaxNodes + 1, 1)]
+    [InlineData(1, 1, 1, 1, 1, -1)]
+    [InlineData(1, 1, 1, 1, 1, RegionShape.MaxReused + 1)]
+    public void A_shape_out_of_its_limits_is_refused(int rings, int shared, int slots, int modules, int nodes, int reused) =>
+        Assert.Throws<RegionFormatException>(
+            () => new RegionShape(rings, shared, slots, modules, nodes, reused).Check());
 
     [Fact]
     public void Shapes_at_their_limits_are_taken()
     {
-        new RegionShape(1, 0, 1, 0, 1).Check();
+        new RegionShape(1, 0, 1, 0, 1, 0).Check();
         new RegionShape(
             RegionShape.MaxRings, RegionShape.MaxRings, RegionShape.MaxSlots, RegionShape.MaxModules,
-            RegionShape.MaxNodes).Check();
+            RegionShape.MaxNodes, RegionShape.MaxReused).Check();
     }
 
     [Fact]
@@ -153,6 +157,11 @@ public sealed unsafe class RegionViewTests
         for (var i = 0; i < view.ModuleCount; i++)
         {
             view.TryReadModule(i, out _);
+        }
+
+        for (var i = 0; i < view.ReusedCount; i++)
+        {
+            view.TryReadReused(i, out _);
         }
 
         for (var i = 0; i < view.Shape.SlotCount; i++)

@@ -198,6 +198,7 @@ public sealed unsafe class RingReaderTests
                 EventKind.Release => sizeof(ReleaseEvent),
                 EventKind.Resize => sizeof(ResizeEvent),
                 EventKind.ForkCut => sizeof(ForkCutEvent),
+                EventKind.Ignore => sizeof(IgnoreEvent),
                 _ => throw new InvalidOperationException($"a record of kind {word >> 56} was handed out"),
             };
             _sink += new Span<byte>(record, bytes).IndexOf((byte)1);
