@@ -1,7 +1,5 @@
 #include "native/unwind/known_stack.h"
 
-#include <string.h>
-
 #include "native/unwind/rows.h"
 #include "native/unwind/stack_window.h"
 
@@ -60,10 +58,27 @@ bool KnownStack::update(const Registers& at, StackBounds& bounds, uint32_t* join
         left_ = rest_;
         return false;
     }
-    rest_ = 0;
     epoch_ = epoch;
-    take(*joined, first_new);
+    if (take(*joined, first_new)) [[likely]] {
+        rest_ = dear_ = 0;
+    } else if (known != 0) {
+        was_dear();
+    }
     return true;
+}
+
+// A frame that is new costs about as much more than in a plain walk as one that is known costs less. Where most are
+// new time after time, stacks are walked for a while; then two tell whether it is still so.
+[[gnu::noinline]] void KnownStack::was_dear() {
+    rest_ = 0;
+    if (dear_ == 0) {
+        dear_rest_ = 0;
+    }
+    if (++dear_ == most_dear) {
+        dear_ = most_dear - 1;
+        dear_rest_ = dear_rest_ < longest_dear_rest ? 2 * dear_rest_ + most_dear : longest_dear_rest;
+        left_ = dear_rest_;
+    }
 }
 
 // Walks until a frame of the known ones is reached and all outside of it is unchanged, or the root.
@@ -110,9 +125,8 @@ bool KnownStack::walk_to_known(const Registers& at, StackBounds& bounds, uint32_
 bool KnownStack::is_unchanged(uint32_t* innermost) const {
     for (uint32_t i = *innermost - 1; i != 0; --i) {
         const KnownFrame& caller = frames_[i - 1];
-        const bool same_return = word_at(caller.sp - sizeof(uintptr_t)) == caller.pc;
         const uintptr_t fp_slot = frames_[i].fp_slot;
-        if (!same_return || (fp_slot != 0 && caller.fp_matters && word_at(fp_slot) != caller.fp)) {
+        if (word_at(caller.sp - sizeof(uintptr_t)) != caller.pc || (fp_slot != 0 && word_at(fp_slot) != caller.fp)) {
             *innermost = i;
             return false;
         }
@@ -120,13 +134,22 @@ bool KnownStack::is_unchanged(uint32_t* innermost) const {
     return true;
 }
 
-void KnownStack::take(uint32_t joined, uint32_t first_new) {
+// False when more frames are new than are known.
+bool KnownStack::take(uint32_t joined, uint32_t first_new) {
     const uint32_t added = capacity - first_new;
-    memmove(&frames_[joined], &frames_[first_new], added * sizeof(KnownFrame));
-    count_ = joined + added;
-    for (uint32_t i = joined; i < count_; ++i) {
-        frames_[i].fp_matters |= frames_[i].fp_slot == 0 && i != 0 && frames_[i - 1].fp_matters;
+    // Mostly one or two; a call of memmove would take longer.
+    for (uint32_t i = 0; i < added; ++i) {
+        frames_[joined + i] = frames_[first_new + i];
     }
+    count_ = joined + added;
+    for (uint32_t i = joined != 0 ? joined : 1; i < count_; ++i) {
+        if (!frames_[i - 1].fp_matters) {
+            frames_[i].fp_slot = 0;  // nobody asks for what it holds
+        } else if (frames_[i].fp_slot == 0) {
+            frames_[i].fp_matters = true;
+        }
+    }
+    return added <= joined;
 }
 
 }  // namespace nh::unwind

@@ -10,7 +10,7 @@ namespace nh::unwind {
 // sp and, unless RBP was handed on, the caller's RBP at fp_slot.
 struct KnownFrame {
     uintptr_t pc, sp, fp;  // as Registers; fp means nothing where it does not matter
-    uintptr_t fp_slot;     // 0: the caller's RBP is this frame's
+    uintptr_t fp_slot;     // 0: the caller's RBP is this frame's, or does not matter
     uint32_t node;         // for whoever keeps the stack
     bool fp_matters;       // an outer frame, or this one, is found by the RBP that this frame has
 };
@@ -48,16 +48,22 @@ class KnownStack {
     static constexpr uint32_t capacity =
         2 * most_kept;  // the last stack at the start, the walk's new frames at the end
     static constexpr uint32_t longest_rest = 63;
+    static constexpr uint32_t most_dear = 8;
+    static constexpr uint32_t longest_dear_rest = 1023;
 
     bool walk_to_known(const Registers& at, StackBounds& bounds, uint32_t known, uint32_t* joined, uint32_t* first_new);
     bool is_unchanged(uint32_t* innermost) const;
-    void take(uint32_t joined, uint32_t first_new);
+    bool take(uint32_t joined, uint32_t first_new);
+    void was_dear();
 
     uint32_t kept_;   // frames of the last stack, 0: there is none
     uint32_t count_;  // frames that update() found
     uint32_t epoch_;  // row_epoch of their rows
     uint32_t generation_;
-    uint32_t rest_, left_;  // stacks not to be kept come in runs: after each, more of them are not looked at
+    uint32_t rest_;       // stacks not to be kept come in runs: after each, more of them are not looked at
+    uint32_t dear_;       // stacks in a row that a walk would have told for less
+    uint32_t dear_rest_;  // so many were not looked at after the last such row
+    uint32_t left_;       // so many stacks are not looked at, but walked
     KnownFrame frames_[capacity];
 };
 

@@ -281,6 +281,27 @@ bool open_modules(const ModuleTable& shared) {
     return true;
 }
 
+bool retell_modules(const ModuleTable& shared) {
+    if (registry == nullptr) {
+        return open_modules(shared);
+    }
+    const TryLock::Hold hold(registrar);
+    if (!hold.held()) {
+        return false;
+    }
+    table = shared;
+    for (uint32_t i = 0; i < registry->count; ++i) {
+        Entry& entry = registry->entries[i];
+        begin_write(entry);
+        entry.state = State::unloaded;
+        entry.record = no_record;
+        end_write(entry);
+        __atomic_store_n(&registry->headers[i], 0, __ATOMIC_RELAXED);
+    }
+    forget_rows();
+    return true;
+}
+
 ModuleKnown find_module(uintptr_t address, ElfImage* image) {
     LoadedObject object;
     if (!find_object(address, &object)) {
@@ -312,6 +333,9 @@ void modules_after_fork(uint32_t slot) {
 }
 
 void modules_unloaded() {
+    if (registry == nullptr) {
+        return;  // nobody records here
+    }
     forget_object_list();
     const TryLock::Hold hold(registrar);
     if (!hold.held()) {

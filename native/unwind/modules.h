@@ -16,6 +16,9 @@ enum class ModuleKnown : uint8_t {
 // Maps the private list. Call once; false when there is no memory.
 bool open_modules(const ModuleTable& table);
 
+// Forgets every module, so that each is told anew in that table when it is next met. False: not possible now.
+bool retell_modules(const ModuleTable& table);
+
 // Describes the module at the address, remembering it and appending it to the shared table when it is new.
 // When it took the place of another one, rows are forgotten and the generation grows.
 ModuleKnown find_module(uintptr_t address, ElfImage* image);

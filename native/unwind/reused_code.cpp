@@ -1,6 +1,7 @@
 #include "native/unwind/reused_code.h"
 
 #include <sys/mman.h>
+#include <time.h>
 
 #include "native/unwind/known_runtime.h"
 #include "native/unwind/managed_code.h"
@@ -9,7 +10,7 @@ namespace nh::unwind {
 namespace {
 
 constexpr uint32_t set_bits = 13, ways = 4;
-constexpr uint32_t most_epoch = 0xFFFF;
+constexpr uint32_t first_epoch = 1, last_epoch = wire::last_reuse_epoch;
 constexpr uint32_t most_hashed_code = 1024, most_hashed_name = 64;
 constexpr uint32_t most_tries = 8;
 constexpr uint32_t class_mask = 7, class_dynamic = 7;  // MethodDesc.Flags: mdcClassification, mcDynamic of method.hpp
@@ -24,12 +25,13 @@ struct Entry {
 };
 
 struct EntrySet {
-    uint32_t first_epoch;  // of entries made from now on: above those of entries that were pushed out
-    uint32_t pushed_out;   // how many, which tells who is next
+    uint32_t highest_pushed_out;  // epoch: entries made from now on have a higher one
+    uint32_t pushed_out;          // how many, which tells who is next
     Entry entries[ways];
 };
 
 EntrySet* sets;
+ReusedCodeTable told;
 
 class Fingerprint {
   public:
@@ -140,16 +142,15 @@ Entry* find_place(EntrySet& set, uintptr_t pc, Entry* copy) {
 }
 
 uint32_t above(uint32_t epoch) {
-    return epoch < most_epoch ? epoch + 1 : most_epoch;
+    return epoch < last_epoch ? epoch + 1 : last_epoch;
 }
 
 // An entry is pushed out: whatever is seen next in this set counts as new.
 void push_out(EntrySet& set, const Entry& old) {
     __atomic_add_fetch(&set.pushed_out, 1, __ATOMIC_RELAXED);
-    uint32_t first = __atomic_load_n(&set.first_epoch, __ATOMIC_RELAXED);
-    while (first <= old.epoch && first < most_epoch &&
-           !__atomic_compare_exchange_n(&set.first_epoch, &first, above(old.epoch), false, __ATOMIC_RELAXED,
-                                        __ATOMIC_RELAXED)) {
+    uint32_t highest = __atomic_load_n(&set.highest_pushed_out, __ATOMIC_RELAXED);
+    while (highest < old.epoch && !__atomic_compare_exchange_n(&set.highest_pushed_out, &highest, old.epoch, false,
+                                                               __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
     }
 }
 
@@ -172,6 +173,30 @@ bool describe(uintptr_t pc, Entry* entry) {
     return true;
 }
 
+uint64_t now_ns() {
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+// The shared table: appended to, never reused. Its counter may run past the capacity, but not round.
+void tell(const Entry& entry) {
+    if (told.capacity == 0 || __atomic_load_n(told.count, __ATOMIC_RELAXED) >= told.capacity) {
+        return;
+    }
+    const uint32_t index = __atomic_fetch_add(told.count, 1, __ATOMIC_RELAXED);
+    if (index >= told.capacity) {
+        return;
+    }
+    CarefulReader reader;
+    const RuntimeContract* contract = known_runtime();
+    wire::reused_code& record = told.records[index];
+    record.seen_ns = now_ns();
+    record.method = contract == nullptr ? 0 : reader.word(entry.function.header + contract->code_header.method_desc);
+    record.slot = told.slot;
+    __atomic_store_n(&record.pc, ReusedRow{Row(entry.row), entry.epoch}.tagged(entry.pc), __ATOMIC_RELEASE);
+}
+
 // The code heap is gone, and whatever took its place has an ordinary row.
 ReusedRow no_longer_collectible(uintptr_t pc) {
     forget_rows();
@@ -189,18 +214,39 @@ void open_reused_rows() {
     }
 }
 
+void tell_reused_code(const ReusedCodeTable& table) {
+    told = table;
+}
+
+void retell_reused_code(const ReusedCodeTable& table) {
+    told = table;
+    EntrySet* known = __atomic_load_n(&sets, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; known != nullptr && i < 1u << set_bits; ++i) {
+        for (Entry& entry : known[i].entries) {
+            const uint32_t version = __atomic_load_n(&entry.version, __ATOMIC_ACQUIRE);
+            if (entry.pc != 0 && (version & 1) == 0) {
+                replace(&entry, version, {});
+            }
+        }
+    }
+}
+
+void reused_code_after_fork(uint32_t slot) {
+    told.slot = slot;
+}
+
 uint32_t reused_row_set(uintptr_t pc) {
     return static_cast<uint32_t>((pc * 0x9E3779B97F4A7C15) >> (64 - set_bits));
 }
 
 ReusedRow find_reused_row(uintptr_t pc) {
     EntrySet* table = __atomic_load_n(&sets, __ATOMIC_ACQUIRE);
-    uint32_t epoch = 0;
+    uint32_t epoch = first_epoch;
     for (uint32_t tries = 0; table != nullptr && tries < most_tries; ++tries) {
         EntrySet& set = table[reused_row_set(pc)];
         Entry kept;
         Entry* place = find_place(set, pc, &kept);
-        epoch = __atomic_load_n(&set.first_epoch, __ATOMIC_RELAXED);
+        epoch = above(__atomic_load_n(&set.highest_pushed_out, __ATOMIC_RELAXED));
         if (place == nullptr) {
             __builtin_ia32_pause();
             continue;
@@ -219,6 +265,9 @@ ReusedRow find_reused_row(uintptr_t pc) {
             push_out(set, kept);
         }
         if (replace(place, kept.version, now)) {
+            if (!same) {
+                tell(now);
+            }
             return {Row(now.row), now.epoch};
         }
     }

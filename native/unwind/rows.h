@@ -62,8 +62,8 @@ struct alignas(64) RowSet {
     RowEntry entries[4];
 };
 inline constexpr uint32_t row_set_bits = 14;
-extern RowSet* row_sets;
-extern uint32_t row_epoch;  // atomic; 0 to 65,535
+extern RowSet* row_sets __attribute__((visibility("hidden")));
+extern uint32_t row_epoch __attribute__((visibility("hidden")));  // atomic; 0 to 65,535
 
 bool open_rows();
 void forget_rows();

@@ -105,13 +105,19 @@ StackEnd lost_after(StackEnd so_far) {
 
 }  // namespace
 
-bool initialise(const ModuleTable& table) {
+bool initialise(const ModuleTable& modules, const ReusedCodeTable& reused) {
+    if (row_sets != nullptr) {
+        retell_reused_code(reused);
+        return retell_modules(modules);
+    }
     learn_main_stack();
-    return open_loader_view() && open_rows() && open_modules(table);
+    tell_reused_code(reused);
+    return open_loader_view() && open_rows() && open_modules(modules);
 }
 
 void after_fork(uint32_t slot) {
     modules_after_fork(slot);
+    reused_code_after_fork(slot);
 }
 
 uint32_t walk(const Registers& at, StackBounds& bounds, uintptr_t* pcs, uint32_t capacity, StackEnd* end) {

@@ -48,8 +48,17 @@ struct ModuleTable {
     uint32_t slot;  // this process
 };
 
-// Maps the private row cache and remembers the table. Call once, before any walk; false when there is no memory.
-bool initialise(const ModuleTable& table);
+// Where the beginnings of reuse epochs are written; all pointers stay valid for good.
+struct ReusedCodeTable {
+    wire::reused_code* records;
+    uint32_t capacity;
+    uint32_t* count;  // atomic, shared by the processes of a fork tree
+    uint32_t slot;    // this process
+};
+
+// Maps the private row cache and remembers the tables. Before any walk; false when there is no memory. Called again, it
+// begins to tell of modules and reused code anew, in other tables; no walk may go on whose result is to be used.
+bool initialise(const ModuleTable& modules, const ReusedCodeTable& reused);
 
 // A forked child goes on with its own slot; known modules and rows stay valid.
 void after_fork(uint32_t slot);

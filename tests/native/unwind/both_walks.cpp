@@ -17,6 +17,9 @@ namespace {
 constexpr uint32_t module_capacity = 4096;
 wire::module modules[module_capacity];
 uint32_t module_count;
+constexpr uint32_t reused_capacity = 1 << 16;
+wire::reused_code reused[reused_capacity];
+uint32_t reused_count;
 uint64_t clock_ns = 1;
 thread_local StackBounds bounds;
 
@@ -69,7 +72,8 @@ std::string name_of(uintptr_t pc) {
 }  // namespace
 
 void prepare() {
-    static const bool good = initialise({modules, module_capacity, &module_count, &clock_ns, 0});
+    static const bool good = initialise({modules, module_capacity, &module_count, &clock_ns, 0},
+                                        {reused, reused_capacity, &reused_count, 0});
     if (!good) {
         abort();
     }
@@ -80,6 +84,10 @@ void prepare() {
 
 SharedModules shared_modules() {
     return {modules, &module_count, &clock_ns};
+}
+
+std::span<const wire::reused_code> told_reuses() {
+    return {reused, reused_count};
 }
 
 StackBounds& thread_bounds() {

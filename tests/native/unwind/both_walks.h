@@ -2,6 +2,7 @@
 #pragma once
 #include <stdint.h>
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,9 @@ struct SharedModules {
     uint64_t* clock_ns;
 };
 SharedModules shared_modules();
+
+// What was said of reused code so far.
+std::span<const wire::reused_code> told_reuses();
 
 // The bounds that this thread's walks use; zero-filled on its first call.
 StackBounds& thread_bounds();

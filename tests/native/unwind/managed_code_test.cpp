@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <string.h>
+#include <time.h>
 
 #include <algorithm>
 #include <map>
@@ -46,6 +47,12 @@ uint32_t epoch_of(uintptr_t pc) {
         }
     }
     return ~0u;
+}
+
+uint64_t now_ns() {
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
 // The frames outside of the managed one must be this test's, whatever RBP was.
@@ -209,6 +216,28 @@ TEST_F(ManagedCode, the_same_code_of_another_method_is_another_place) {
     EXPECT_EQ(epochs[1], epochs[0]);
     EXPECT_EQ(epochs[2], epochs[0] + 1);
     EXPECT_EQ(epochs[3], epochs[0] + 2);
+}
+
+TEST_F(ManagedCode, each_epochs_beginning_is_told_once_with_its_method_and_a_moment_within_the_call) {
+    const MadeCode made = frame_by_stack_pointer(40);
+    size_t expected = told_reuses().size();
+    for (const auto& [name, is_new] : {std::pair("first", true), {"first", false}, {"second", true}}) {
+        const uintptr_t code = runtime.put_method(FakeRuntime::collectible, 0x3808, {made}, name);
+        const uint64_t start = now_ns();
+        call(code, take);
+        expected += is_new;
+        ASSERT_EQ(told_reuses().size(), expected) << name;
+        const wire::reused_code& told = told_reuses().back();
+        const uintptr_t pc = code + made.call_end;
+        EXPECT_EQ(told.pc, pc | uintptr_t{epoch_of(pc)} << wire::reuse_epoch_shift);
+        EXPECT_NE(epoch_of(pc), 0u);
+        EXPECT_EQ(told.seen_ns >= start, is_new);
+        EXPECT_LE(told.seen_ns, now_ns());
+        CarefulReader reader;
+        ManagedFunction found;
+        ASSERT_TRUE(find_managed_function(reader, *known_runtime(), code, &found));
+        EXPECT_EQ(told.method, reader.word(found.header + known_runtime()->code_header.method_desc));
+    }
 }
 
 TEST_F(ManagedCode, code_that_stays_has_no_epoch) {

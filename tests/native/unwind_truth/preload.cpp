@@ -82,7 +82,7 @@ void begin() {
     timed = getenv("UNWIND_TRUTH_TIME") != nullptr;
     by_signals = getenv("UNWIND_TRUTH_SIGNALS") != nullptr;
     const bool good = path != nullptr && every != 0 &&
-                      unwind::initialise({modules, module_capacity, &module_count, &clock_ns, 0}) &&
+                      unwind::initialise({modules, module_capacity, &module_count, &clock_ns, 0}, {}) &&
                       stacks::initialise({nodes, node_capacity, &node_count});
     if (good) {
         out = fcntl(open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666), F_DUPFD_CLOEXEC, 700);
