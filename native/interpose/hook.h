@@ -25,9 +25,10 @@ class Hook {
     uint32_t capture(wire::marker entry) { return stacks::capture(state_->scratch, at_, entry); }
 
     // Calls make_event() for an event and appends it. A fork in between (a signal handler's) makes this another
-    // process with order numbers of its own, so make_event takes its numbers anew each time.
-    template <typename MakeEvent>
-    void record(MakeEvent make_event) {
+    // process with order numbers of its own, so make_event takes its numbers anew each time. When the process was
+    // detached and attached again in between, the tree of stacks is another: renew() captures what was captured.
+    template <typename MakeEvent, typename Renew>
+    void record(MakeEvent make_event, Renew renew) {
         int* errno_at = state_->errno_at;
         int saved = *errno_at;
         while (state_ != nullptr) {
@@ -39,8 +40,15 @@ class Hook {
                 break;
             }
             state_ = process::recover(state_, at_.sp, written);
+            if (state_ != nullptr) {
+                renew();
+            }
         }
         *errno_at = saved;
+    }
+    template <typename MakeEvent>
+    void record(MakeEvent make_event) {
+        record(make_event, [] {});
     }
 
   private:

@@ -49,6 +49,16 @@ void find_real_functions() {
     __atomic_store_n(&real_functions.found, 1, __ATOMIC_RELEASE);
 }
 
+uint32_t list_detours(Detour (&detours)[most_detours]) {
+    uint32_t count = 0;
+#define NH_LIST(name, result, ...)                                                                      \
+    detours[count] = {#name, process::find_next_function(#name), reinterpret_cast<uintptr_t>(&::name)}; \
+    count += reinterpret_cast<uintptr_t>(real().name) == detours[count].real && detours[count].real != 0 ? 1 : 0;
+    NH_INTERPOSED(NH_LIST)
+#undef NH_LIST
+    return count;
+}
+
 void* prefer_own(const char* name, void* found) {
     struct Pair {
         const char* name;

@@ -44,6 +44,17 @@ inline const Real& real() {
     return real_functions;
 }
 
+// Where calls are directed to and from, one for each of NH_INTERPOSED that the process has.
+struct Detour {
+    const char* name;
+    uintptr_t real;
+    uintptr_t own;
+};
+constexpr uint32_t most_detours = 16;
+
+// Fills in the detours, in the order of NH_INTERPOSED; returns how many.
+uint32_t list_detours(Detour (&detours)[most_detours]);
+
 // Our own function of that name if `found` is the one behind it, else `found`: what a look-up on a single library's
 // handle should give, so that a caller who asks libc itself for malloc is seen too.
 void* prefer_own(const char* name, void* found);

@@ -1,12 +1,33 @@
 #include "native/interpose/reporting.h"
 
+#include "native/interpose/program_interface.h"
+#include "native/sampling/sampled_blocks.h"
+#include "native/sampling/sampler.h"
 #include "native/transport/fork_page.h"
 
 namespace nh::interpose {
 namespace {
 
+using sampling::sampled_blocks;
+
 uint64_t head(wire::event_kind kind, uintptr_t address) {
     return transport::event_head(kind, address);
+}
+
+// The same for as long as the calling thread allocates nothing: each allocation moves its next point.
+uint64_t sample_tag() {
+    return reinterpret_cast<uintptr_t>(&sampling::next_point) << 16 ^ sampling::next_point;
+}
+
+// Takes a block out of those whose frees matter. False: it is none.
+bool forget_sampled(uintptr_t address, Forgotten* out) {
+    constexpr uint64_t most = (1u << 31) - 1;
+    if (!sampled_blocks.remove(address, &out->bytes, &out->tag)) {
+        return false;
+    }
+    uint32_t temporary = out->tag == sample_tag() ? wire::sample_temporary : 0;
+    out->sample = static_cast<uint32_t>(out->bytes < most ? out->bytes : most) << 1 | temporary;
+    return true;
 }
 
 }  // namespace
@@ -14,14 +35,41 @@ uint64_t head(wire::event_kind kind, uintptr_t address) {
 // Numbered after the real call: before it the address is not ours, and another thread's free of it must come first.
 // A zero-size block that was given is a block of 0 bytes. A call that failed (calloc's overflow is one) took no number
 // and changes nothing.
+// A sampled block is among those whose frees matter before anybody has it to free, and stays there when the event
+// cannot be written: its free then fails to be written, too.
 void report_alloc(Hook& hook, wire::marker entry, const void* block, size_t bytes) {
     if (block == nullptr) {
         return;
     }
+    auto address = reinterpret_cast<uintptr_t>(block);
+    if (sampling::is_on()) {
+        if (!sampling::takes(bytes) || !hook || process::is_paused()) {
+            return;
+        }
+        if (!sampled_blocks.add(address, bytes, sample_tag())) {
+            process::count_missed_call();
+            return;
+        }
+    } else if (!hook || process::is_paused()) {
+        return;
+    }
     uint32_t node = hook.capture(entry);
+    hook.record(
+        [&] {
+            return wire::alloc_event{head(wire::event_kind::alloc, address), bytes, node,
+                                     transport::next_order(address)};
+        },
+        [&] { node = hook.capture(entry); });
+    if (__builtin_expect(ignoring != 0, 0)) {
+        report_ignored(hook, block);
+    }
+}
+
+// Numbered as what happens to the block, so that it comes after its birth and before its release.
+void report_ignored(Hook& hook, const void* block) {
     auto address = reinterpret_cast<uintptr_t>(block);
     hook.record([&] {
-        return wire::alloc_event{head(wire::event_kind::alloc, address), bytes, node, transport::next_order(address)};
+        return wire::ignore_event{head(wire::event_kind::ignore, address), transport::next_order(address), 0};
     });
 }
 
@@ -29,8 +77,13 @@ void report_alloc(Hook& hook, wire::marker entry, const void* block, size_t byte
 // number must be the later one. free(NULL) releases nothing and does not come here.
 void report_release(Hook& hook, const void* block) {
     auto address = reinterpret_cast<uintptr_t>(block);
+    Forgotten block_then = {};
+    if ((sampling::is_on() && !forget_sampled(address, &block_then)) || !hook) {
+        return;
+    }
     hook.record([&] {
-        return wire::release_event{head(wire::event_kind::release, address), transport::next_order(address), 0};
+        return wire::release_event{head(wire::event_kind::release, address), transport::next_order(address),
+                                   block_then.sample};
     });
 }
 
@@ -42,7 +95,11 @@ Resize::Resize(Hook& hook, wire::marker entry, void* old_block, size_t bytes)
       old_address_(reinterpret_cast<uintptr_t>(old_block)),
       bytes_(bytes),
       numbered_by_(transport::recording_mark()) {
-    if (old_address_ != 0) {
+    // The moment the real call returns, the old address may be another block's, sampled too.
+    if (sampling::is_on() && !forget_sampled(old_address_, &old_)) {
+        old_address_ = 0;  // nobody is to hear of it
+    }
+    if (old_address_ != 0 && hook_) {
         old_order_ = transport::next_order(old_address_);
     }
     if (bytes_ == 0) {  // null may then mean freed or failed, and failure alone sets errno
@@ -67,22 +124,62 @@ void Resize::finish(void* new_block) {
     if (new_block == nullptr) {
         result = failed ? wire::resize_result::failed : wire::resize_result::freed;
     }
+    if (sampling::is_on()) {
+        finish_sampled(new_block, result);
+        return;
+    }
+    if (result == wire::resize_result::moved && process::is_paused()) {
+        result = wire::resize_result::freed;  // the new block is none of those that are recorded
+    }
     bool moved = result == wire::resize_result::moved;
     uint32_t node = moved ? hook_.capture(entry_) : 0;
-    hook_.record([&] {
-        if (numbered_by_ != transport::recording_mark()) {
-            numbered_by_ = transport::recording_mark();
-            old_order_ = transport::next_order(old_address_);
-        }
-        uint32_t order = moved ? transport::next_order(address) : 0;
-        return wire::resize_event{head(wire::event_kind::resize, address),
-                                  bytes_,
-                                  old_address_,
-                                  node,
-                                  order,
-                                  old_order_,
-                                  static_cast<uint32_t>(result)};
-    });
+    hook_.record(
+        [&] {
+            uint32_t old_order = numbered();
+            uint32_t order = moved ? transport::next_order(address) : 0;
+            return wire::resize_event{head(wire::event_kind::resize, address),
+                                      bytes_,
+                                      old_address_,
+                                      node,
+                                      order,
+                                      old_order,
+                                      static_cast<uint32_t>(result)};
+        },
+        [&] { node = moved ? hook_.capture(entry_) : 0; });
+    if (__builtin_expect(ignoring != 0, 0) && moved) {
+        report_ignored(hook_, new_block);
+    }
+}
+
+// The old address's number: taken before the call, and anew where a signal handler has forked since and this is the
+// child, or the process was attached anew.
+uint32_t Resize::numbered() {
+    if (numbered_by_ != transport::recording_mark()) {
+        numbered_by_ = transport::recording_mark();
+        old_order_ = transport::next_order(old_address_);
+    }
+    return old_order_;
+}
+
+// Of a sampled old block. The new one is sampled or not, by its own size: a release and an allocation.
+void Resize::finish_sampled(void* new_block, wire::resize_result result) {
+    bool failed = result == wire::resize_result::failed;
+    if (failed && !sampled_blocks.add(old_address_, old_.bytes, old_.tag)) {
+        process::count_missed_call();  // its free will be
+    }
+    if (hook_ && failed) {
+        hook_.record([&] {
+            return wire::resize_event{head(wire::event_kind::resize, 0), bytes_, old_address_, 0, 0, numbered(),
+                                      static_cast<uint32_t>(result)};
+        });
+    } else if (hook_) {
+        hook_.record([&] {
+            return wire::release_event{head(wire::event_kind::release, old_address_), numbered(), old_.sample};
+        });
+    }
+    if (result == wire::resize_result::moved) {
+        report_alloc(hook_, entry_, new_block, bytes_);
+    }
 }
 
 }  // namespace nh::interpose

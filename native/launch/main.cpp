@@ -43,6 +43,7 @@ struct Supervisor {
     Child target;
     PortRescue rescue;
     int asked_to_end = 0;  // the first such signal while no target ran
+    int verdict = -1;      // what the collector found, as an exit code; -1: nothing to say
 };
 
 int exit_code(int status) {
@@ -111,10 +112,12 @@ void start(Supervisor& supervisor, const wire::launch_order& order) {
 
 void read_link(Supervisor& supervisor) {
     wire::launch_order order;
-    if (receive(supervisor.link, &order, sizeof order))
-        start(supervisor, order);
-    else
+    if (!receive(supervisor.link, &order, sizeof order))
         drop_link(supervisor);
+    else if (order.kind == static_cast<uint32_t>(wire::launch_kind::verdict) && order.argument_count <= 255)
+        supervisor.verdict = static_cast<int>(order.argument_count);
+    else
+        start(supervisor, order);
 }
 
 void look_at(Child& child) {
@@ -240,6 +243,8 @@ int finish(const Supervisor& supervisor) {
                 exit_code(collector.status));
         return fault_of_ours;
     }
+    if (started && supervisor.verdict >= 0)
+        return supervisor.verdict;
     return exit_code(started ? supervisor.target.status : collector.status);
 }
 

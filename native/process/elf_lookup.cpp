@@ -73,11 +73,16 @@ bool is_default_function(const SymbolTable& table, uint32_t index, const char* n
            same(table.names + symbol.st_name, name);
 }
 
-uint32_t find_by_gnu_hash(const SymbolTable& table, const char* name) {
+uint32_t gnu_hash(const char* name) {
     uint32_t hash = 5381;
     for (const char* c = name; *c != 0; c++) {
         hash = hash * 33 + static_cast<unsigned char>(*c);
     }
+    return hash;
+}
+
+uint32_t find_by_gnu_hash(const SymbolTable& table, const char* name) {
+    uint32_t hash = gnu_hash(name);
     uint32_t bucket_count = table.gnu_hash[0];
     uint32_t first = table.gnu_hash[1];
     uint32_t bloom_words = table.gnu_hash[2];
@@ -96,6 +101,29 @@ uint32_t find_by_gnu_hash(const SymbolTable& table, const char* name) {
             return 0;
         }
     }
+}
+
+// The next of that name in the chain.
+uint32_t next_by_gnu_hash(const SymbolTable& table, uint32_t index, const char* name) {
+    uint32_t hash = gnu_hash(name);
+    uint32_t first = table.gnu_hash[1];
+    const uint32_t* chain =
+        table.gnu_hash + 4 + table.gnu_hash[2] * (sizeof(ElfW(Addr)) / sizeof(uint32_t)) + table.gnu_hash[0];
+    while ((chain[index - first] & 1) == 0) {
+        index++;
+        if ((chain[index - first] | 1) == (hash | 1) && is_default_function(table, index, name)) {
+            return index;
+        }
+    }
+    return 0;
+}
+
+uint32_t next_by_sysv_hash(const SymbolTable& table, uint32_t index, const char* name) {
+    const ElfW(Word)* chain = table.sysv_hash + 2 + table.sysv_hash[0];
+    do {
+        index = chain[index];
+    } while (index != 0 && !is_default_function(table, index, name));
+    return index;
 }
 
 uint32_t find_by_sysv_hash(const SymbolTable& table, const char* name) {
@@ -161,6 +189,20 @@ const link_map* libraries_by_loader_base() {
     return nullptr;
 }
 
+uintptr_t find_after_us(const char* name) {
+    bool after_us = false;
+    for (const link_map* library = loaded_libraries(); library != nullptr; library = library->l_next) {
+        if (after_us) {
+            uintptr_t found = find_function(library, name);
+            if (found != 0) {
+                return found;
+            }
+        }
+        after_us = after_us || is_this_library(library);
+    }
+    return 0;
+}
+
 }  // namespace
 
 bool relocated() {
@@ -192,16 +234,42 @@ uintptr_t find_function(const link_map* library, const char* name) {
     return at;
 }
 
+uint32_t find_symbols(const link_map* library, const char* name, const ElfW(Sym) * *symbols, uint32_t most) {
+    SymbolTable table;
+    if (!read_dynamic(library, &table)) {
+        return 0;
+    }
+    uint32_t count = 0;
+    table.versions = nullptr;
+    uint32_t index = table.gnu_hash != nullptr ? find_by_gnu_hash(table, name) : find_by_sysv_hash(table, name);
+    while (index != 0 && count < most) {
+        symbols[count++] = &table.symbols[index];
+        index =
+            table.gnu_hash != nullptr ? next_by_gnu_hash(table, index, name) : next_by_sysv_hash(table, index, name);
+    }
+    return count;
+}
+
+bool came_with_program() {
+    enum : uint32_t { unknown, with_program, later };
+    static uint32_t kept = unknown;
+    uint32_t known = __atomic_load_n(&kept, __ATOMIC_RELAXED);
+    if (known == unknown) {
+        known = find_after_us("malloc") != 0 ? with_program : later;
+        __atomic_store_n(&kept, known, __ATOMIC_RELAXED);
+    }
+    return known == with_program;
+}
+
 uintptr_t find_next_function(const char* name) {
-    bool after_us = false;
+    if (came_with_program()) {
+        return find_after_us(name);
+    }
     for (const link_map* library = loaded_libraries(); library != nullptr; library = library->l_next) {
-        if (after_us) {
-            uintptr_t found = find_function(library, name);
-            if (found != 0) {
-                return found;
-            }
+        uintptr_t found = is_this_library(library) ? 0 : find_function(library, name);
+        if (found != 0) {
+            return found;
         }
-        after_us = after_us || is_this_library(library);
     }
     return 0;
 }

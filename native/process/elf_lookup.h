@@ -18,8 +18,17 @@ bool is_this_library(const link_map* library);
 // System V hash where there is no other).
 uintptr_t find_function(const link_map* library, const char* name);
 
+// Every defined function of that name in one library, of whatever version: up to `most` of their symbols. Returns how
+// many.
+uint32_t find_symbols(const link_map* library, const char* name, const ElfW(Sym) * *symbols, uint32_t most);
+
+// Whether this library was there when the program was started (LD_PRELOAD), and so comes before libc. Else the program,
+// or somebody in it, has loaded it later, and nobody calls it by the name of an allocation function.
+bool came_with_program();
+
 // What RTLD_NEXT means for a call from this library: the first one after it that has `name`. The libraries loaded at
-// program start stand first in the list and in the order of the global scope.
+// program start stand first in the list and in the order of the global scope. When this library came later: the first
+// of all.
 uintptr_t find_next_function(const char* name);
 
 }  // namespace nh::process

@@ -1,212 +1,16 @@
 #include "native/process/process.h"
 
-#include <errno.h>
-#include <sys/mman.h>
-#include <time.h>
-
 #include "native/process/abandoned.h"
 #include "native/process/elf_lookup.h"
-#include "native/process/environment.h"
-#include "native/process/runtime_port.h"
-#include "native/process/settings.h"
+#include "native/process/errno_scope.h"
+#include "native/process/session.h"
 #include "native/process/thread_exit.h"
 #include "native/transport/fork_page.h"
-#include "native/transport/handshake.h"
-#include "native/transport/kernel.h"
 
 namespace nh::process {
-
-transport::Region region;
-
 namespace {
 
-namespace kernel = transport::kernel;
 using transport::Written;
-
-enum class Phase : uint32_t { unstarted, starting, on, off };
-
-Phase phase;
-uint32_t own_slot;
-uint32_t own_pid;  // a forked child's copy is its parent's until it has a slot
-bool follow_children;
-uint64_t early_calls;
-
-Phase current_phase() {
-    return __atomic_load_n(&phase, __ATOMIC_ACQUIRE);
-}
-
-void set_phase(Phase next) {
-    __atomic_store_n(&phase, next, __ATOMIC_RELEASE);
-}
-
-class ErrnoScope {
-  public:
-    ErrnoScope() : at_(&errno), saved_(*at_) {}
-    ~ErrnoScope() { *at_ = saved_; }
-    ErrnoScope(const ErrnoScope&) = delete;
-    ErrnoScope& operator=(const ErrnoScope&) = delete;
-
-  private:
-    int* at_;
-    int saved_;
-};
-
-void count_early_call() {
-    __atomic_add_fetch(&early_calls, 1, __ATOMIC_RELAXED);
-}
-
-void count_missed_call() {
-    __atomic_add_fetch(&region.slots[own_slot].missed_calls, 1, __ATOMIC_RELAXED);
-}
-
-void switch_off(wire::off_reason reason) {
-    region.slots[own_slot].off_reason = static_cast<uint32_t>(reason);
-    set_phase(Phase::off);
-    __atomic_store_n(&transport::fork_page.recording, 0, __ATOMIC_RELAXED);
-}
-
-// Numbers and rings are used from here on, so this is the last step of starting and of following a fork.
-void go_live(uint32_t slot) {
-    own_slot = slot;
-    __atomic_store_n(&region.slots[slot].state, static_cast<uint32_t>(wire::slot_state::live), __ATOMIC_RELEASE);
-    __atomic_store_n(&transport::fork_page.recording, slot + 1, __ATOMIC_RELEASE);
-}
-
-void describe(wire::slot* slot, uint32_t pid, uint32_t parent_slot, uint64_t start_ns, uint32_t cuts) {
-    slot->pid = pid;
-    slot->parent_slot = parent_slot;
-    slot->parent_pid = own_pid;
-    own_pid = pid;
-    slot->off_reason = static_cast<uint32_t>(wire::off_reason::none);
-    slot->start_ns = start_ns;
-    slot->missed_calls = 0;
-    slot->cut_ring_count = cuts;
-}
-
-// ---- start ----
-
-bool wanted(Settings* settings) {
-    char** variables = environment();
-    const char* culprit = nullptr;
-    const char* wrong = read_settings(variables, settings, &culprit);
-    if (wrong != nullptr) {
-        say(culprit, wrong);
-        return false;
-    }
-    if (!settings->follow) {
-        leave_no_trace_in_environment(variables);
-    }
-    follow_children = settings->follow;
-    return settings->socket != nullptr;
-}
-
-bool prepare() {
-    const unwind::ModuleTable modules = {region.modules, region.module_capacity, &region.header->module_count,
-                                         &region.header->clock_ns, 0};
-    const stacks::Tree tree = {region.nodes, region.node_capacity, &region.header->node_count};
-    if (!transport::wipe_fork_page_on_fork() || !map_thread_states(region) || !unwind::initialise(modules) ||
-        !stacks::initialise(tree)) {
-        return false;
-    }
-    prepare_thread_exit();
-    return true;
-}
-
-bool join_collector(uint64_t start_ns) {
-    Settings settings;
-    if (!wanted(&settings)) {
-        return false;
-    }
-    switch (transport::join({settings.socket, settings.sample_bytes, start_ns}, &region)) {
-        case transport::Joined::yes:
-            remember_runtime_port(settings.socket);
-            return prepare();
-        case transport::Joined::wrong_version:
-            say("the collector", "is of another version; this program runs unprofiled");
-            return false;
-        case transport::Joined::nobody:
-        case transport::Joined::refused:
-            return false;
-    }
-    return false;
-}
-
-void start() {
-    timespec now = {};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t start_ns = static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-    if (!join_collector(start_ns)) {
-        set_phase(Phase::off);
-        return;
-    }
-    describe(&region.slots[0], static_cast<uint32_t>(kernel::call(SYS_getpid)), wire::no_slot, start_ns, 0);
-    region.slots[0].missed_calls = __atomic_load_n(&early_calls, __ATOMIC_RELAXED);
-    go_live(0);
-    set_phase(Phase::on);
-}
-
-void start_once() {
-    Phase before = Phase::unstarted;
-    if (__atomic_compare_exchange_n(&phase, &before, Phase::starting, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-        start();
-    }
-}
-
-// The first call starts us, for what other libraries allocate in their constructors counts. At the latest it is here:
-// before main, which may read its environment or forbid itself our system calls ahead of its first allocation.
-__attribute__((constructor)) void start_before_main() {
-    ErrnoScope keep;
-    start_once();
-}
-
-// ---- fork ----
-
-uint32_t claim_slot() {
-    for (uint32_t i = 0; i < region.slot_count; i++) {
-        uint32_t nobody = static_cast<uint32_t>(wire::slot_state::free);
-        if (__atomic_load_n(&region.slots[i].state, __ATOMIC_RELAXED) == nobody &&
-            __atomic_compare_exchange_n(&region.slots[i].state, &nobody,
-                                        static_cast<uint32_t>(wire::slot_state::claimed), false, __ATOMIC_ACQUIRE,
-                                        __ATOMIC_RELAXED)) {
-            return i;
-        }
-    }
-    return wire::no_slot;
-}
-
-// The fork copied the calling thread alone: its state was the parent's. A hook that the fork came in the midst of (by a
-// signal handler) stays in progress.
-void disown_parent_ring() {
-    Standing thread = standing();
-    if (thread.is_owner()) {
-        uintptr_t position = thread.state()->guard;
-        set_standing(position != 0 ? Standing::busy(position, false) : Standing());
-    }
-}
-
-// In a forked child, at its first call. False while another thread of the child is about it, or when the child cannot
-// or shall not record.
-bool follow_fork() {
-    uint32_t nobody = 0;
-    if (!__atomic_compare_exchange_n(&transport::fork_page.handling, &nobody, 1, false, __ATOMIC_ACQUIRE,
-                                     __ATOMIC_RELAXED)) {
-        return false;
-    }
-    uint32_t slot = follow_children ? claim_slot() : wire::no_slot;
-    if (slot == wire::no_slot) {
-        set_phase(Phase::off);  // the slot we know is the parent's, who records on
-        return false;
-    }
-    disown_parent_ring();
-    uint32_t cuts = forget_parent_states();
-    // A forked child's first thread has its process's number; no other system call than futex is allowed by now.
-    describe(&region.slots[slot], own_thread_id(), own_slot, region.header->clock_ns, cuts);
-    unwind::after_fork(slot);
-    go_live(slot);
-    return true;
-}
-
-// ---- rings ----
 
 bool succeeded(Written written) {
     switch (written) {
@@ -232,7 +36,7 @@ bool succeeded(Written written) {
 
 // What every stretch of a ring by one thread begins with; a forked child's very first one tells its cuts too.
 Written introduce(ThreadState* state) {
-    wire::thread_event thread = {transport::event_head(wire::event_kind::thread, 0), own_slot, state->tid};
+    wire::thread_event thread = {transport::event_head(wire::event_kind::thread, 0), own_slot(), state->tid};
     Written written = transport::append(region, state->ring, thread);
     for (uint32_t i = 0; i < region.ring_count && written == Written::yes; i++) {
         ThreadState* other = thread_state(i);
@@ -247,7 +51,7 @@ Written introduce(ThreadState* state) {
 }
 
 ThreadState* take_own_ring(uintptr_t position) {
-    ThreadState* state = claim_ring(own_slot);
+    ThreadState* state = claim_ring(own_slot());
     if (state != nullptr) {
         state->guard = position;
         set_standing(Standing::owner(state));
@@ -267,10 +71,21 @@ ThreadState* take_ring(Standing before, uintptr_t position) {
     if (!leaving && before != Standing::ringless(ring_releases())) {
         state = take_own_ring(position);
     }
-    if (state == nullptr && !succeeded(lock_shared_ring(own_slot, &state, &new_writer))) {
+    if (state == nullptr && !succeeded(lock_shared_ring(own_slot(), &state, &new_writer))) {
         return nullptr;
     }
     if (new_writer && !succeeded(introduce(state))) {
+        leave(state);
+        return nullptr;
+    }
+    return state;
+}
+
+// Of an earlier session: the ring is still this thread's, but nothing is in it yet.
+ThreadState* reopen(ThreadState* state, uintptr_t position) {
+    state->guard = position;
+    reopen_ring(state, own_slot());
+    if (!succeeded(introduce(state))) {
         leave(state);
         return nullptr;
     }
@@ -281,9 +96,12 @@ ThreadState* enter_recording(const unwind::Registers& at) {
     Standing thread = standing();
     if (thread.is_owner()) {
         ThreadState* state = thread.state();
-        if (state->guard != 0 && !is_abandoned(state, at)) {
+        if (state->guard > stale_guard && !is_abandoned(state, at)) {
             count_missed_call();
             return nullptr;
+        }
+        if (is_of_earlier_session(*state)) {
+            return reopen(state, at.sp);
         }
         state->refusals = 0;
         state->guard = at.sp;
@@ -306,19 +124,20 @@ ThreadState* enter_recording(const unwind::Registers& at) {
     if (transport::recording_mark() == 0 && !follow_fork()) {
         return nullptr;
     }
-    switch (static_cast<wire::control>(__atomic_load_n(&region.header->control, __ATOMIC_RELAXED))) {
-        case wire::control::record:
-            return enter_recording(at);
-        case wire::control::stop:
+    if (!told_to_record()) {
+        if (order() == wire::control::stop) {
             switch_off(wire::off_reason::told_to_stop);
-            return nullptr;
-        case wire::control::pause:
-            return nullptr;
+        }
+        return nullptr;
     }
-    return nullptr;
+    return enter_recording(at);
 }
 
 }  // namespace
+
+void count_missed_call() {
+    __atomic_add_fetch(&region.slots[own_slot()].missed_calls, 1, __ATOMIC_RELAXED);
+}
 
 ThreadState* enter_slow(const unwind::Registers& at) {
     if (current_phase() == Phase::off) {
@@ -346,7 +165,14 @@ ThreadState* recover(ThreadState* state, uintptr_t position, Written failure) {
         unlock_shared_ring(state);  // refused by the kernel when the lock is not ours but, after a fork, our parent's
     }
     if (current_phase() != Phase::on || (transport::recording_mark() == 0 && !follow_fork())) {
+        if (!state->shared) {
+            leave(state);
+        }
         return nullptr;
+    }
+    // Detached and attached again since the hook was entered.
+    if (standing() == Standing::owner(state) && is_of_earlier_session(*state)) {
+        return reopen(state, position);
     }
     return take_ring(Standing(), position);
 }

@@ -12,16 +12,32 @@
 
 namespace nh::process {
 
-// The region this process takes part in; meaningful while recording_mark() is not 0.
-extern transport::Region region;
+// The region this process takes part in; meaningful while recording_mark() is not 0. While the process is attached or
+// detached its header is a stand-in, so that what hooks are told changes for all threads of this process at once.
+extern transport::Region region __attribute__((visibility("hidden")));
 
+inline wire::control order() {
+    return static_cast<wire::control>(__atomic_load_n(&region.header->control, __ATOMIC_RELAXED));
+}
+
+// Of a stand-in: hooks forward, and recording is not over.
+constexpr auto stay_out = static_cast<wire::control>(static_cast<uint32_t>(wire::control::stop) + 1);
+
+// In a pause the ends of blocks are still told: those that were born before it must not seem to live on.
 inline bool told_to_record() {
-    return __atomic_load_n(&region.header->control, __ATOMIC_RELAXED) == static_cast<uint32_t>(wire::control::record);
+    return order() < wire::control::stop;
+}
+
+inline bool is_paused() {
+    return order() == wire::control::pause;
 }
 
 // The rest of enter(): start, fork, pause, nested calls, threads without a ring.
 ThreadState* enter_slow(const unwind::Registers& at);
 void leave_shared(ThreadState* state);
+
+// Counts a call that was forwarded without an event although recording was on.
+void count_missed_call();
 
 // Null: the call must be forwarded without a record. Keeps errno.
 inline ThreadState* enter(const unwind::Registers& at) {

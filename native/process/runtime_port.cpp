@@ -54,8 +54,8 @@ bool write_entry(const char* users_ports) {
 }
 
 bool is_awaited() {
-    return port[0] != 0 && transport::recording_mark() == 1 && region.header->awaits_runtime != 0 &&
-           transport::Patience(region).look() == transport::Written::yes;
+    return port[0] != 0 && transport::recording_mark() != 0 && transport::slot_of(transport::recording_mark()) == 0 &&
+           region.header->awaits_runtime != 0 && transport::Patience(region).look() == transport::Written::yes;
 }
 
 const char* value_of(const char* setting) {

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "native/process/elf_lookup.h"
+#include "native/process/session.h"
 #include "native/transport/fork_page.h"
 
 namespace nh::process {
@@ -22,19 +23,26 @@ pthread_key_t key;
 
 void thread_ends(void* argument) {
     auto* state = static_cast<ThreadState*>(argument);
-    if (standing() != Standing::owner(state) || state->ring.mark != transport::recording_mark()) {
-        return;  // switched off, or a forked child whose thread never recorded: the ring is its parent's
+    if (standing() != Standing::owner(state) || !has_joined()) {
+        return;  // in a forked child whose thread never recorded: the ring is its parent's
     }
     if (++state->exit_rounds < rounds_to_stay && set_specific(key, state) == 0) {
         return;
     }
     set_standing(Standing::leaving());
-    release_ring(state);
+    if (transport::recording_mark() != 0) {
+        release_ring(state);
+    } else {
+        state->owned = false;  // the region is nobody's any more
+    }
 }
 
 }  // namespace
 
 void prepare_thread_exit() {
+    if (set_specific != nullptr) {
+        return;  // as in an earlier session
+    }
     auto create = reinterpret_cast<KeyCreate>(find_next_function("pthread_key_create"));
     auto set = reinterpret_cast<SetSpecific>(find_next_function("pthread_setspecific"));
     if (create != nullptr && set != nullptr && create(&key, thread_ends) == 0) {

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "native/process/own_memory.h"
 #include "native/transport/kernel.h"
 
 namespace nh::process {
@@ -15,8 +16,12 @@ using transport::Written;
 
 constexpr int most_unlock_attempts = 1 << 20;
 
+constexpr int hook_looks = 1000;
+constexpr long hook_look_ns = 1'000'000;
+
 transport::Region region;
 ThreadState* states;
+uint32_t session;
 uint32_t last_released;
 uint32_t releases;
 
@@ -123,7 +128,37 @@ void begin(ThreadState* state, uint32_t tid, uint32_t slot) {
     state->exit_rounds = 0;
     memset(&state->scratch.bounds, 0, sizeof(state->scratch.bounds));
     state->scratch.known.forget();
-    transport::open_ring(state->ring, slot + 1);
+    transport::open_ring(state->ring, mark_of(slot));
+}
+
+// A thread's standing cannot be taken from it: whoever owned a ring owns the same one in the new region. Where the
+// threads are not those that took them (a forked child's), who the one that is left owns is not known; it has its
+// process's number.
+void keep_owner(ThreadState* state, uint32_t heir) {
+    wire::ring* header = &region.rings[state->index];
+    header->owner_tid = heir != 0 ? heir : state->tid;
+    header->owner_slot = 0;
+    uintptr_t nobody = 0;
+    __atomic_compare_exchange_n(&state->guard, &nobody, stale_guard, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+bool renew_thread_states(uint32_t heir) {
+    for (uint32_t i = 0; i < region.ring_count; i++) {
+        transport::RingSpan span;
+        ThreadState& state = states[i];
+        if (!transport::view_ring(region, i, &span) || span.header != state.ring.span.header ||
+            span.data != state.ring.span.data || span.capacity != state.ring.span.capacity) {
+            return false;
+        }
+        state.wrote = false;
+        state.cut_due = false;
+        state.scratch.known.forget();
+        if (__atomic_load_n(&state.owned, __ATOMIC_RELAXED)) {
+            keep_owner(&state, heir);
+        }
+    }
+    __atomic_add_fetch(&releases, 1, __ATOMIC_RELAXED);  // who found no ring asks again
+    return true;
 }
 
 }  // namespace
@@ -134,8 +169,11 @@ void set_standing(Standing standing) {
     standing_word = __builtin_bit_cast(uintptr_t, standing);
 }
 
-bool map_thread_states(const transport::Region& joined) {
+bool map_thread_states(const transport::Region& joined, uint32_t heir) {
     region = joined;
+    if (states != nullptr) {
+        return renew_thread_states(heir);
+    }
     size_t bytes = sizeof(ThreadState) * region.ring_count;
     void* memory = kernel::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
     if (kernel::is_error(memory)) {
@@ -143,6 +181,7 @@ bool map_thread_states(const transport::Region& joined) {
     }
     kernel::madvise(memory, bytes, MADV_DONTDUMP);
     states = static_cast<ThreadState*>(memory);
+    note_own_memory(memory, bytes);
     for (uint32_t i = 0; i < region.ring_count; i++) {
         states[i].index = i;
         states[i].shared = i >= exclusive_rings();
@@ -152,6 +191,36 @@ bool map_thread_states(const transport::Region& joined) {
         }
     }
     return true;
+}
+
+void begin_ring_session(uint32_t number) {
+    session = number;
+}
+
+uint32_t mark_of(uint32_t slot) {
+    return session << transport::slot_bits | (slot + 1);
+}
+
+bool is_of_earlier_session(const ThreadState& state) {
+    return state.ring.mark >> transport::slot_bits != session;
+}
+
+void await_hooks(uint32_t mark) {
+    for (uint32_t i = 0; i < region.ring_count; i++) {
+        ThreadState& state = states[i];
+        for (int looks = 0; looks < hook_looks && state.ring.mark == mark; looks++) {
+            uintptr_t guard = __atomic_load_n(&state.guard, __ATOMIC_ACQUIRE);
+            bool in_use = state.shared ? lock_holder(state.ring.span.header) != 0 : guard > stale_guard;
+            if (!in_use) {
+                break;
+            }
+            transport::wake_collector(region);
+            // The word that it waits on is the guard itself; nobody wakes.
+            timespec wait = {0, hook_look_ns};
+            kernel::futex(reinterpret_cast<uint32_t*>(&state.guard), FUTEX_WAIT | FUTEX_PRIVATE_FLAG,
+                          static_cast<uint32_t>(guard), &wait);
+        }
+    }
 }
 
 ThreadState* thread_state(uint32_t ring) {
@@ -172,6 +241,7 @@ ThreadState* claim_ring(uint32_t slot) {
             __atomic_store_n(&header->owner_slot, slot, __ATOMIC_RELEASE);
             ThreadState* state = &states[index];
             state->guard = 0;
+            __atomic_store_n(&state->owned, true, __ATOMIC_RELAXED);
             begin(state, tid, slot);
             return state;
         }
@@ -179,8 +249,17 @@ ThreadState* claim_ring(uint32_t slot) {
     return nullptr;
 }
 
+void reopen_ring(ThreadState* state, uint32_t slot) {
+    uint32_t tid = own_thread_id();
+    wire::ring* header = state->ring.span.header;
+    __atomic_store_n(&header->owner_tid, tid, __ATOMIC_RELAXED);
+    __atomic_store_n(&header->owner_slot, slot, __ATOMIC_RELEASE);
+    begin(state, tid, slot);
+}
+
 void release_ring(ThreadState* state) {
     wire::ring* header = state->ring.span.header;
+    __atomic_store_n(&state->owned, false, __ATOMIC_RELAXED);
     __atomic_store_n(&header->owner_slot, wire::no_slot, __ATOMIC_RELAXED);
     __atomic_store_n(&header->owner_tid, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&last_released, state->index, __ATOMIC_RELAXED);
@@ -236,6 +315,7 @@ uint32_t forget_parent_states() {
     uint32_t cuts = 0;
     for (uint32_t i = 0; i < region.ring_count; i++) {
         ThreadState& state = states[i];
+        state.owned = false;
         state.cut_due = state.wrote;
         if (state.wrote) {
             state.cut = state.ring.head;

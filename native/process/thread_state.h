@@ -19,7 +19,7 @@ struct SpareScratch {
 };
 
 struct alignas(64) ThreadState {
-    uintptr_t guard;  // 0, or the stack position of the hook that is using this state
+    uintptr_t guard;  // 0, stale_guard, or the stack position of the hook that is using this state
     int* errno_at;    // this thread's errno
     transport::RingWriter ring;
     uint32_t index;  // of the ring
@@ -27,6 +27,7 @@ struct alignas(64) ThreadState {
     uint32_t refusals;     // nested calls refused since the guard was last given back
     uint32_t exit_rounds;  // how often the thread's end was announced
     bool shared;           // one of the last rings, in use under its lock
+    bool owned;            // a thread's standing names it
     bool wrote;            // this process has written into the ring: a forked child must cut it
     uint64_t cut;          // in a forked child: how far the parent had written
     bool cut_due;
@@ -62,21 +63,43 @@ class Standing {
     uintptr_t word_;
 };
 
-extern thread_local constinit uintptr_t standing_word __attribute__((tls_model("initial-exec")));
+extern thread_local constinit uintptr_t standing_word __attribute__((tls_model("initial-exec")))
+__attribute__((visibility("hidden")));
 
 inline Standing standing() {
     return Standing(standing_word);
 }
 void set_standing(Standing standing);
 
-// Maps the states and reads every ring; false when there is no memory or a ring is not as promised.
-bool map_thread_states(const transport::Region& region);
+// The guard of a state that is of an earlier session and in no hook's use: it is to be opened again.
+constexpr uintptr_t stale_guard = 1;
+
+// Maps the states and reads every ring; false when there is no memory or a ring is not as promised. Called again, for
+// another region of the same layout at the same place, it keeps owned states with their owners, who are entered as
+// such into the region's rings. heir: the thread that owns them all, where this is a forked child of the process they
+// were taken in; else 0.
+bool map_thread_states(const transport::Region& region, uint32_t heir);
+
+// From now on rings are opened for that slot in that session.
+void begin_ring_session(uint32_t session);
+
+// Of the current session.
+uint32_t mark_of(uint32_t slot);
+
+bool is_of_earlier_session(const ThreadState& state);
+
+// Waits until no hook is in use of a state that was opened with that mark, while no new one gets in; but at most a
+// second for each: a thread may be stopped in one. The collector goes on making room for them.
+void await_hooks(uint32_t mark);
 
 ThreadState* thread_state(uint32_t ring);
 
 // A free ring for the calling thread, warm ones first; null when all are taken. The caller owns it.
 ThreadState* claim_ring(uint32_t slot);
 void release_ring(ThreadState* state);
+
+// Takes up the ring that the calling thread owned in an earlier session.
+void reopen_ring(ThreadState* state, uint32_t slot);
 
 // Counts the releases in this process: a ringless thread asks again when it changed.
 uint32_t ring_releases();

@@ -1,6 +1,9 @@
 #include "native/stacks/capture.h"
 
 #include "native/stacks/tree.h"
+#ifdef NH_COMPARE_STACKS
+#include "native/stacks/compare.h"
+#endif
 
 namespace nh::stacks {
 namespace {
@@ -67,6 +70,9 @@ bool capture_known(Scratch& scratch, const unwind::Registers& at, wire::marker e
         known.keep(generation);
     }
     *leaf = path.leaf(entry);
+#ifdef NH_COMPARE_STACKS
+    compare_with_walk(context_tree, scratch, at, entry, *leaf);
+#endif
     return true;
 }
 

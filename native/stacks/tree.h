@@ -27,6 +27,10 @@ class ContextTree {
     // The leaf for a stack whose last frame that found room is `deepest`.
     uint32_t full_leaf(uint32_t deepest, wire::marker entry);
 
+    // Of a node that child() or full_leaf() gave.
+    uint64_t pc(uint32_t node) const { return tree_.nodes[node].pc; }
+    uint32_t parent(uint32_t node) const { return tree_.nodes[node].parent; }
+
   private:
     static constexpr uint32_t most_narrow = 16;   // children of a list that is not indexed
     static constexpr uint32_t most_steps = 4096;  // along one list; past it, and not indexed, a child is made again

@@ -5,6 +5,9 @@
 namespace nh::stacks {
 
 bool WideIndex::open() {
+    if (entries_ != nullptr) {
+        return true;  // what it names is checked against the nodes
+    }
     void* memory =
         mmap(nullptr, sizeof(uint32_t) * ways << set_bits, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     entries_ = memory == MAP_FAILED ? nullptr : static_cast<uint32_t*>(memory);

@@ -7,21 +7,32 @@
 namespace nh::transport {
 
 struct alignas(4096) ForkPage {
-    uint32_t recording;  // process slot + 1 while this very process records; 0 before, after switching off, and in a
+    uint32_t recording;  // the recording mark while this very process records; 0 before, after switching off, and in a
                          // forked child that has not noticed yet
     uint32_t handling;   // a thread of the child is taking note of the fork
+    uint32_t joined;     // this very process has recorded: it did the handshake, or has followed its fork
+    uint32_t changing;   // a thread attaches or detaches
     alignas(4096) uint32_t order[wire::order_stripes];
 };
 
 // Static, so that the hooks reach it without a pointer; page-aligned zero-filled data is anonymous memory.
-extern ForkPage fork_page;
+extern ForkPage fork_page __attribute__((visibility("hidden")));
 
 // False when the kernel cannot wipe (before 4.14).
 bool wipe_fork_page_on_fork();
 
+// A recording mark is the process slot + 1 in its lower bits and above them the number of the session, which grows each
+// time this process is attached anew: what belongs to an earlier one is told by it.
+constexpr uint32_t slot_bits = 17;
+
 // 0 when this process does not record.
 inline uint32_t recording_mark() {
     return __atomic_load_n(&fork_page.recording, __ATOMIC_RELAXED);
+}
+
+// Of a mark that is not 0.
+inline uint32_t slot_of(uint32_t mark) {
+    return (mark & ((1u << slot_bits) - 1)) - 1;
 }
 
 // The next number of the address's stripe; the first is 1. Numbers have no gaps: one that is taken must be sent.

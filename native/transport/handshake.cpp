@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -75,6 +76,24 @@ bool connect_to(const Descriptor& socket, const char* path) {
            }) == 0;
 }
 
+// Whoever listens gets to know what we do, and hands us memory: it must be our own user, or root. A path in a folder
+// that all may write to can be somebody else's by the time a program starts.
+bool trusted(const Descriptor& socket, ucred* peer) {
+    socklen_t bytes = sizeof(*peer);
+    return kernel::call(SYS_getsockopt, socket.number(), SOL_SOCKET, SO_PEERCRED, kernel::address(peer),
+                        kernel::address(&bytes)) == 0 &&
+           (peer->uid == 0 || peer->uid == static_cast<uid_t>(kernel::call(SYS_geteuid)));
+}
+
+// Where only ancestors may trace a process (scope 1 of Yama), it has to say who else may; nobody minds elsewhere. The
+// one place for that name is free at an image's start, but for somebody who is the program's own ancestor, who needs it
+// not.
+void permit_tracing_by(const ucred& peer) {
+    if (peer.pid > 0) {
+        kernel::call(SYS_prctl, PR_SET_PTRACER, peer.pid, 0, 0, 0);
+    }
+}
+
 bool send_hello(const Descriptor& socket, const Greeting& greeting) {
     wire::hello hello = {};
     hello.magic = wire::hello_magic;
@@ -85,6 +104,7 @@ bool send_hello(const Descriptor& socket, const Greeting& greeting) {
     hello.region_limit = region_limit();
     hello.sample_bytes = greeting.sample_bytes;
     hello.start_ns = greeting.start_ns;
+    hello.flags = greeting.attached ? wire::hello_attached : 0;
     return repeat_interrupted([&] {
                return kernel::call(SYS_sendto, socket.number(), kernel::address(&hello), sizeof(hello), MSG_NOSIGNAL);
            }) == sizeof(hello);
@@ -147,8 +167,12 @@ Joined join(const Greeting& greeting, Region* out) {
     Descriptor socket(kernel::call(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     wire::welcome welcome = {};
     Descriptor memory;
-    if (!socket.open() || !connect_to(socket, greeting.socket_path) || !send_hello(socket, greeting) ||
-        !receive_welcome(socket, &welcome, &memory)) {
+    ucred peer = {};
+    if (!socket.open() || !connect_to(socket, greeting.socket_path) || !trusted(socket, &peer)) {
+        return Joined::nobody;
+    }
+    permit_tracing_by(peer);
+    if (!send_hello(socket, greeting) || !receive_welcome(socket, &welcome, &memory)) {
         return Joined::nobody;
     }
     auto status = static_cast<wire::welcome_status>(welcome.status);

@@ -17,6 +17,7 @@ struct Greeting {
     const char* socket_path;  // shorter than sockaddr_un has room for
     uint64_t sample_bytes;
     uint64_t start_ns;
+    bool attached;  // the process has run unrecorded until now
 };
 
 constexpr uint32_t most_path_bytes = 107;  // of a Unix socket, without the ending zero

@@ -43,6 +43,7 @@ bool view_region(void* base, uint64_t bytes, Region* out) {
     region.slot_count = once(header->slot_count);
     region.module_capacity = once(header->module_capacity);
     region.node_capacity = once(header->node_capacity);
+    region.reused_capacity = once(header->reused_capacity);
     if (region.ring_count > most_rings || region.shared_ring_count == 0 ||
         region.shared_ring_count > region.ring_count || region.slot_count == 0 || region.slot_count > most_slots ||
         region.node_capacity == 0 || region.module_capacity == 0) {
@@ -51,7 +52,8 @@ bool view_region(void* base, uint64_t bytes, Region* out) {
     bool placed = place(region, once(header->ring_offset), region.ring_count, &region.rings) &&
                   place(region, once(header->slot_offset), region.slot_count, &region.slots) &&
                   place(region, once(header->module_offset), region.module_capacity, &region.modules) &&
-                  place(region, once(header->node_offset), region.node_capacity, &region.nodes);
+                  place(region, once(header->node_offset), region.node_capacity, &region.nodes) &&
+                  place(region, once(header->reused_offset), region.reused_capacity, &region.reused);
     *out = region;
     return placed;
 }

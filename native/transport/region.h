@@ -14,6 +14,7 @@ struct Region {
     wire::slot* slots;
     wire::module* modules;
     wire::node* nodes;
+    wire::reused_code* reused;
     uint8_t* base;
     uint64_t bytes;
     uint32_t ring_count;
@@ -21,6 +22,7 @@ struct Region {
     uint32_t slot_count;
     uint32_t module_capacity;
     uint32_t node_capacity;
+    uint32_t reused_capacity;
 };
 
 // Where one ring's bytes are.

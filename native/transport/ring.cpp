@@ -27,15 +27,6 @@ uint64_t collector_clock(const Region& region) {
     return __atomic_load_n(&region.header->clock_ns, __ATOMIC_RELAXED);
 }
 
-void wake_collector(const Region& region) {
-    uint32_t* sleeping = &region.header->collector_sleeping;
-    uint32_t asleep = 1;
-    if (__atomic_load_n(sleeping, __ATOMIC_RELAXED) == 1 &&
-        __atomic_compare_exchange_n(sleeping, &asleep, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
-        kernel::futex(sleeping, FUTEX_WAKE, 1);
-    }
-}
-
 uint64_t used_bytes(const RingWriter& ring) {
     uint64_t tail = __atomic_load_n(&ring.span.header->tail, __ATOMIC_ACQUIRE);
     uint64_t used = ring.head - tail;
@@ -65,6 +56,15 @@ Written wait_for_room(const Region& region, RingWriter& ring, uint64_t bytes) {
 }
 
 }  // namespace
+
+void wake_collector(const Region& region) {
+    uint32_t* sleeping = &region.header->collector_sleeping;
+    uint32_t asleep = 1;
+    if (__atomic_load_n(sleeping, __ATOMIC_RELAXED) == 1 &&
+        __atomic_compare_exchange_n(sleeping, &asleep, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+        kernel::futex(sleeping, FUTEX_WAKE, 1);
+    }
+}
 
 Patience::Patience(const Region& region) : region_(region), seen_clock_(collector_clock(region)), since_ns_(now_ns()) {}
 

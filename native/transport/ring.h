@@ -41,6 +41,9 @@ class Patience {
     uint32_t looks_ = 0;
 };
 
+// Ends the collector's sleep, if it sleeps.
+void wake_collector(const Region& region);
+
 // Takes up writing where the ring's last owner stopped; a `thread` and a `time` event must come next.
 void open_ring(RingWriter& ring, uint32_t mark);
 

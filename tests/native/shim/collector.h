@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <thread>
@@ -59,7 +60,7 @@ class Image {
     // Found where the region was made, whatever its header says now.
     uint32_t first_slot_state() const;
 
-    std::vector<Event> events;
+    std::deque<Event> events;       // which a growing one does not copy: the target would take us for stuck meanwhile
     uint64_t missed_calls() const;  // over all processes
 
   private:

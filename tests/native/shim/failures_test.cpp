@@ -122,7 +122,7 @@ TEST(FullRing, ends_recording_when_told_to_stop) {
     EXPECT_EQ(collector.images()[0]->slot(0).off_reason, static_cast<uint32_t>(wire::off_reason::told_to_stop));
 }
 
-TEST(Control, pause_writes_nothing) {
+TEST(Control, pause_writes_ends_of_blocks_and_no_births) {
     Collector collector;
     collector.control = wire::control::pause;
     collector.start();
@@ -130,7 +130,14 @@ TEST(Control, pause_writes_nothing) {
     target.wait();
     collector.stop();
     EXPECT_TRUE(target.succeeded());
-    EXPECT_TRUE(collector.images()[0]->events.empty());
+    bool any_release = false;
+    for (const Event& event : collector.images()[0]->events) {
+        EXPECT_NE(event.kind, wire::event_kind::alloc);
+        EXPECT_FALSE(event.kind == wire::event_kind::resize &&
+                     event.result == static_cast<uint32_t>(wire::resize_result::moved));
+        any_release = any_release || event.kind == wire::event_kind::release;
+    }
+    EXPECT_TRUE(any_release);
     EXPECT_EQ(collector.images()[0]->missed_calls(), 0u);
 }
 

@@ -16,6 +16,7 @@ namespace nh::test {
 namespace {
 
 constexpr uint64_t page = 4096;
+constexpr uint32_t reused_capacity = 64;
 
 uint64_t paged(uint64_t bytes) {
     return (bytes + page - 1) / page * page;
@@ -45,7 +46,8 @@ Image::Image(const wire::hello& hello, const RegionSize& size) : hello_(hello), 
     slots_at_ = slots;
     uint64_t modules = paged(slots + size.slots * sizeof(wire::slot));
     uint64_t nodes = paged(modules + size.modules * sizeof(wire::module));
-    uint64_t data = paged(nodes + size.nodes * sizeof(wire::node));
+    uint64_t reused = paged(nodes + size.nodes * sizeof(wire::node));
+    uint64_t data = paged(reused + reused_capacity * sizeof(wire::reused_code));
     bytes_ = data + size.rings * size.ring_bytes;
     descriptor_ = memfd_create("nativeheap-test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (descriptor_ < 0 || ftruncate(descriptor_, static_cast<off_t>(bytes_)) != 0) {
@@ -61,12 +63,15 @@ Image::Image(const wire::hello& hello, const RegionSize& size) : hello_(hello), 
     region.slot_offset = slots;
     region.module_offset = modules;
     region.node_offset = nodes;
+    region.reused_offset = reused;
+    region.reused_capacity = reused_capacity;
     region.ring_count = size.rings;
     region.shared_ring_count = size.shared_rings;
     region.slot_count = size.slots;
     region.module_capacity = size.modules;
     region.node_capacity = size.nodes;
     region.node_count = 1;
+    region.sample_bytes = hello.sample_bytes;
     region.clock_ns = monotonic_ns();
     region.control = static_cast<uint32_t>(wire::control::record);
     own(region.owner);

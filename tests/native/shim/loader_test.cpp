@@ -11,6 +11,12 @@ TEST(Loader, malloc_looked_up_on_libc_is_recorded_and_rtld_next_keeps_its_meanin
     expect_equal(run.target, run.totals - idle.totals);
 }
 
+TEST(Loader, libraries_are_unloaded_where_nobody_records) {
+    Target target("", {"/usr/bin/python3", "-c", "import _ctypes as c; c.dlclose(c.dlopen('libm.so.6', 2))"});
+    target.wait();
+    EXPECT_TRUE(target.succeeded()) << target.status << target.errors;
+}
+
 TEST(Loader, another_allocator_in_search_order_is_the_one_called) {
     Recording run({target_path("signal_storm"), "return", "10"});
     expect_sound(run);

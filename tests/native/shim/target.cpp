@@ -33,13 +33,28 @@ std::string target_path(const std::string& name) {
     return std::string(NH_TARGETS) + "/" + name;
 }
 
-Target::Target(const std::string& socket, const std::vector<std::string>& command,
-               const std::vector<std::string>& settings) {
+namespace {
+
+std::vector<std::string> preloaded(const std::string& socket, const std::vector<std::string>& settings) {
     std::vector<std::string> variables = {"PATH=/usr/bin:/bin", "LD_PRELOAD=" + shim_path()};
     if (!socket.empty()) {
         variables.push_back("NATIVEHEAP_SOCKET=" + socket);
     }
     variables.insert(variables.end(), settings.begin(), settings.end());
+    return variables;
+}
+
+}  // namespace
+
+Target::Target(const std::string& socket, const std::vector<std::string>& command,
+               const std::vector<std::string>& settings)
+    : Target(preloaded(socket, settings), command) {}
+
+Target Target::unprofiled(const std::vector<std::string>& command) {
+    return Target(std::vector<std::string>{"PATH=/usr/bin:/bin"}, command);
+}
+
+Target::Target(std::vector<std::string> variables, const std::vector<std::string>& command) {
     std::vector<char*> environment, arguments;
     for (auto& variable : variables) {
         environment.push_back(variable.data());

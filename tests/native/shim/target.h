@@ -16,6 +16,8 @@ class Target {
     // socket: of a collector; empty: none named. settings: further NAME=VALUE.
     Target(const std::string& socket, const std::vector<std::string>& command,
            const std::vector<std::string>& settings = {});
+    // Without the shim, which the program loads itself.
+    static Target unprofiled(const std::vector<std::string>& command);
     ~Target();
     Target(const Target&) = delete;
     Target& operator=(const Target&) = delete;
@@ -32,6 +34,8 @@ class Target {
     int64_t number(const std::string& name) const;
 
   private:
+    Target(std::vector<std::string> environment, const std::vector<std::string>& command);
+
     pid_t pid_ = -1;
     int out_ = -1, err_ = -1;
 };

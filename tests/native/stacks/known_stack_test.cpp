@@ -127,6 +127,49 @@ TEST(KnownStack, random_calls_give_the_walk_and_mostly_join_what_is_known) {
     EXPECT_GT(known.reused * 10, known.frames * 5);
 }
 
+[[gnu::noinline]] bool check_below(Known& known, uint64_t path, int levels);
+
+[[gnu::noinline]] bool by_left(Known& known, uint64_t path, int levels) {
+    const bool kept = check_below(known, path, levels);
+    asm volatile("");
+    return kept;
+}
+
+[[gnu::noinline]] bool by_right(Known& known, uint64_t path, int levels) {
+    const bool kept = check_below(known, path, levels);
+    asm volatile("nop");
+    return kept;
+}
+
+[[gnu::noinline]] bool check_below(Known& known, uint64_t path, int levels) {
+    bool kept;
+    if (levels == 0) {
+        kept = check_here(known);
+    } else {
+        kept = ((path & 1) != 0 ? by_left : by_right)(known, path >> 1, levels - 1);
+    }
+    asm volatile("");
+    return kept;
+}
+
+TEST(KnownStack, where_most_frames_are_new_each_time_stacks_are_walked_and_tried_again_later) {
+    test::prepare();
+    Known known;
+    std::mt19937_64 random(1);
+    int kept = 0;
+    for (int i = 0; i < 4000; ++i) {
+        kept += check_below(known, random(), 40);
+    }
+    EXPECT_GT(kept, 8);
+    EXPECT_LT(kept, 400);
+    for (int i = 0; i < 1100; ++i) {  // the longest rest is over then
+        check_below(known, 5, 40);
+    }
+    for (int i = 0; i < 100; ++i) {
+        EXPECT_TRUE(check_below(known, 5, 40));
+    }
+}
+
 TEST(KnownStack, a_return_address_that_changed_is_seen) {
     test::prepare();
     Known known;

@@ -1,0 +1,18 @@
+// Directs the calls of a program that runs already to this library, which came too late to be found by name: in every
+// loaded module by the words that the loader has bound, and for modules to come by the symbols that it will look up.
+#pragma once
+
+namespace nh::interpose {
+
+// Whether the main program defines malloc: its own calls are then bound for good, and cannot be directed.
+bool program_has_own_allocator();
+
+// No other thread need stand still. Blocks that are born once this has begun are seen to die, by whatever module: the
+// functions that free are directed first, in all modules, then those that resize, then those that allocate. False:
+// memory could not be written, or the loader not be asked; everything is as it was.
+bool hook_modules();
+
+// Puts back every word that is still ours, in whatever module, also those that have come since.
+void unhook_modules();
+
+}  // namespace nh::interpose

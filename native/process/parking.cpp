@@ -1,0 +1,94 @@
+#include "native/process/parking.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+#include "native/process/process.h"
+#include "native/transport/kernel.h"
+
+namespace nh::process {
+namespace {
+
+constexpr uint32_t most_threads = 4096;
+
+struct ParkedThread {
+    uint32_t tid;  // stored last
+    uint32_t round;
+    uint64_t stack;   // what is in use of its stack begins here
+    uint64_t thread;  // its thread pointer
+};
+
+// Found from outside by its mark (src/Collect/Checks/ParkedThreads.cs).
+struct ParkingLot {
+    char mark[8];
+    uint64_t count;  // grows; a round's threads are known by their number
+    ParkedThread threads[most_threads];
+};
+
+int signal_taken;  // 0: none
+
+[[gnu::used]] ParkingLot parking_lot = {{'N', 'H', 'E', 'A', 'P', 'P', 'R', 'K'}, 0, {}};
+
+void note(uint32_t round, const void* context) {
+    uint64_t place = __atomic_fetch_add(&parking_lot.count, 1, __ATOMIC_RELAXED) % most_threads;
+    ParkedThread* thread = &parking_lot.threads[place];
+    thread->round = round;
+    thread->stack = reinterpret_cast<uint64_t>(context);
+    thread->thread = reinterpret_cast<uint64_t>(__builtin_thread_pointer());
+    __atomic_store_n(&thread->tid, own_thread_id(), __ATOMIC_RELEASE);
+}
+
+// The frame below the context is the handler's own: whoever scans begins at the context.
+void park(int, siginfo_t*, void* context) {
+    uint32_t mark = transport::recording_mark();
+    if (mark == 0) {
+        return;
+    }
+    int saved = errno;
+    wire::slot* slot = &region.slots[transport::slot_of(mark)];
+    uint32_t round = __atomic_load_n(&slot->park_wanted, __ATOMIC_ACQUIRE);
+    if (__atomic_load_n(&slot->park_done, __ATOMIC_ACQUIRE) != round) {
+        note(round, context);
+        __atomic_add_fetch(&slot->parked, 1, __ATOMIC_RELEASE);
+        transport::Patience patience(region);
+        for (;;) {
+            uint32_t done = __atomic_load_n(&slot->park_done, __ATOMIC_ACQUIRE);
+            if (done == round || patience.look() != transport::Written::yes) {
+                break;
+            }
+            timespec wait = {0, transport::look_again_ns};
+            transport::kernel::futex(&slot->park_done, FUTEX_WAIT, done, &wait);
+        }
+    }
+    errno = saved;
+}
+
+}  // namespace
+
+void prepare_parking() {
+    int number = static_cast<int>(region.header->park_signal);
+    struct sigaction before = {};
+    if (number < SIGRTMIN || number > SIGRTMAX || sigaction(number, nullptr, &before) != 0 ||
+        before.sa_handler != SIG_DFL) {
+        return;
+    }
+    struct sigaction action = {};
+    action.sa_sigaction = park;
+    action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+    if (sigaction(number, &action, nullptr) == 0) {
+        signal_taken = number;
+    }
+}
+
+void stop_parking() {
+    struct sigaction now = {};
+    if (signal_taken != 0 && sigaction(signal_taken, nullptr, &now) == 0 && now.sa_sigaction == park) {
+        struct sigaction none = {};
+        none.sa_handler = SIG_DFL;
+        sigaction(signal_taken, &none, nullptr);
+    }
+    signal_taken = 0;
+}
+
+}  // namespace nh::process
