@@ -88,6 +88,38 @@ internal static partial class Libc
         return StatVfs(path, words) == 0 && (words[9] & flag) != 0;
     }
 
+    /// <summary>Private memory, zero-filled, for which large pages are asked; null when there is none.</summary>
+    internal static unsafe byte* MapAnonymous(int bytes)
+    {
+        const int readWrite = 3, privateAnonymous = 0x22, hugePage = 14;
+        var start = Map(null, (nuint)bytes, readWrite, privateAnonymous, -1, 0);
+        if (start == (void*)-1)
+        {
+            return null;
+        }
+
+        _ = Advise(start, (nuint)bytes, hugePage);
+        return (byte*)start;
+    }
+
+    internal static unsafe void Unmap(byte* start, int bytes) => _ = Unmap(start, (nuint)bytes);
+
+    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    private static unsafe partial void* Map(void* at, nuint bytes, int protection, int flags, int file, long offset);
+
+    [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
+    private static unsafe partial int Unmap(void* start, nuint bytes);
+
+    [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
+    private static unsafe partial int Advise(void* start, nuint bytes, int advice);
+
+    [LibraryImport("libc", EntryPoint = "process_vm_readv", SetLastError = true)]
+    internal static unsafe partial nint ReadProcess(
+        int pid, Vector* local, nuint localCount, Vector* remote, nuint remoteCount, nuint flags);
+
+    [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
+    internal static unsafe partial nint ReadAt(SafeFileHandle file, byte* to, nuint bytes, long offset);
+
     [LibraryImport("libc", EntryPoint = "getxattr", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static unsafe partial nint GetAttribute(string path, string name, byte* value, nuint size);
 
@@ -102,6 +134,14 @@ internal static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static unsafe partial int Statx(int directory, string path, int flags, uint mask, StatxBuffer* buffer);
+
+    /// <summary>struct iovec.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct Vector
+    {
+        public void* Start;
+        public nuint Bytes;
+    }
 
     // struct statx of linux/stat.h, 256 bytes.
     [StructLayout(LayoutKind.Explicit, Size = 256)]

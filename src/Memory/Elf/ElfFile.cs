@@ -113,14 +113,22 @@ public sealed class ElfFile : IDisposable
         return null;
     }
 
+    /// <summary>The bytes of a section as they are in the file.</summary>
+    /// <returns>How many there were; fewer than the section has when the file is cut short.</returns>
+    public int ReadContents(ElfSection section, Span<byte> destination) =>
+        ReadAt(section.Offset, destination[..(int)Math.Min((ulong)destination.Length, section.Bytes)]);
+
     /// <summary>Functions of .symtab, or of .dynsym when that was stripped. Empty when there are neither.</summary>
     public ElfSymbolTable ReadFunctions() => ElfSymbolTable.Read(this);
+
+    /// <summary>Data (variables, virtual tables) of .symtab, or of .dynsym when that was stripped.</summary>
+    public ElfSymbolTable ReadData() => ElfSymbolTable.Read(this, data: true);
 
     /// <inheritdoc/>
     public void Dispose() => _source.Dispose();
 
     /// <summary>Bytes at a virtual address as the file's loadable segments hold them; 0 when none does.</summary>
-    internal int ReadVirtual(ulong address, Span<byte> destination)
+    public int ReadVirtual(ulong address, Span<byte> destination)
     {
         foreach (var segment in _segments)
         {
@@ -163,7 +171,8 @@ public sealed class ElfFile : IDisposable
 
     private void ReadSegments()
     {
-        var count = Math.Min(Header.ProgramHeaderCount, ElfLimits.ProgramHeaders);
+        var most = Header.Kind == ElfKind.Core ? ElfLimits.CoreSegments : ElfLimits.ProgramHeaders;
+        var count = Math.Min(Header.ProgramHeaderCount, most);
         if (Header.ProgramHeaderSize < SegmentBytes)
         {
             return;

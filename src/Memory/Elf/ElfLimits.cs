@@ -4,6 +4,7 @@ namespace NativeHeap.Memory.Elf;
 internal static class ElfLimits
 {
     internal const int ProgramHeaders = 1024;
+    internal const int CoreSegments = 0xfffe; // one for each mapping; more need a number of another kind (PN_XNUM)
     internal const int Sections = 1 << 18;
     internal const int DynamicEntries = 4096;
     internal const int Notes = 64;

@@ -36,6 +36,8 @@ public readonly record struct ElfSegment(
 public readonly record struct ElfSection(
     string Name, uint NameOffset, uint Kind, ulong Offset, ulong Bytes, uint Link, ulong EntryBytes)
 {
+    private const ulong CompressedFlag = 0x800;
+
     /// <summary>SHT_SYMTAB.</summary>
     public const uint SymbolTable = 2;
 
@@ -48,6 +50,9 @@ public readonly record struct ElfSection(
     /// <summary>SHT_DYNSYM.</summary>
     public const uint DynamicSymbols = 11;
 
+    /// <summary>SHF_COMPRESSED: the contents begin with an Elf64_Chdr.</summary>
+    public bool IsCompressed { get; private init; }
+
     /// <summary>False for a section without bytes in the file.</summary>
     public bool HasContents => Kind is not (NoBits or 0) && Bytes != 0;
 
@@ -58,7 +63,10 @@ public readonly record struct ElfSection(
         BinaryPrimitives.ReadUInt64LittleEndian(entry[24..]),
         BinaryPrimitives.ReadUInt64LittleEndian(entry[32..]),
         BinaryPrimitives.ReadUInt32LittleEndian(entry[40..]),
-        BinaryPrimitives.ReadUInt64LittleEndian(entry[56..]));
+        BinaryPrimitives.ReadUInt64LittleEndian(entry[56..]))
+    {
+        IsCompressed = (BinaryPrimitives.ReadUInt64LittleEndian(entry[8..]) & CompressedFlag) != 0,
+    };
 }
 
 /// <summary>Where separate debug information is to be looked for.</summary>

@@ -2,14 +2,14 @@ using System.Buffers.Binary;
 
 namespace NativeHeap.Memory.Elf;
 
-/// <summary>A function's symbol.</summary>
+/// <summary>A symbol of a function or of data.</summary>
 /// <param name="Name">As in the file, mangled.</param>
 /// <param name="Address">First ELF virtual address.</param>
 /// <param name="Size">Bytes, never 0.</param>
 public readonly record struct ElfSymbol(string Name, ulong Address, ulong Size);
 
 /// <summary>
-/// The sized functions of a file, sorted for look-up by address. A symbol without a size covers nothing: it would
+/// The sized functions (or data) of a file, sorted for look-up by address. A symbol without a size covers nothing: it would
 /// lend its name to whatever comes after it. Memory is 32 bytes a symbol; names stay in the file. Safe from several
 /// threads if the file is; not usable after the file was disposed.
 /// </summary>
@@ -41,11 +41,11 @@ public sealed class ElfSymbolTable
         }
     }
 
-    /// <summary>Number of sized functions.</summary>
+    /// <summary>Number of them.</summary>
     public int Count => _entries.Length;
 
-    /// <summary>The innermost function that covers <paramref name="address"/>; null when none does. Of several names
-    /// for one function the global one with the fewest leading underscores is given, then the shortest.</summary>
+    /// <summary>The innermost one that covers <paramref name="address"/>; null when none does. Of several names
+    /// for one the global one with the fewest leading underscores is given, then the shortest.</summary>
     /// <param name="address">ELF virtual address.</param>
     public ElfSymbol? Find(ulong address)
     {
@@ -71,14 +71,14 @@ public sealed class ElfSymbolTable
         return null;
     }
 
-    internal static ElfSymbolTable Read(ElfFile file)
+    internal static ElfSymbolTable Read(ElfFile file, bool data = false)
     {
         foreach (var kind in (ReadOnlySpan<uint>)[ElfSection.SymbolTable, ElfSection.DynamicSymbols])
         {
             // A file has one table of a kind; one that is not in this file (debug information alone) is NOBITS.
             var section = file.Sections.FirstOrDefault(section => section.Kind == kind);
             if (section.Kind == kind && section.Link < (uint)file.Sections.Count
-                && ReadEntries(file, section) is { Length: > 0 } entries)
+                && ReadEntries(file, section, data) is { Length: > 0 } entries)
             {
                 Array.Sort(entries);
                 return new ElfSymbolTable(file, file.Sections[(int)section.Link], entries);
@@ -88,7 +88,7 @@ public sealed class ElfSymbolTable
         return new ElfSymbolTable(file, default, []);
     }
 
-    private static Entry[] ReadEntries(ElfFile file, ElfSection section)
+    private static Entry[] ReadEntries(ElfFile file, ElfSection section, bool data)
     {
         var entries = new List<Entry>();
         var total = Math.Min(section.Bytes / EntryBytes, ElfLimits.Symbols);
@@ -99,7 +99,7 @@ public sealed class ElfSymbolTable
             var count = file.ReadAt(section.Offset + (done * EntryBytes), buffer.AsSpan(0, wanted));
             for (var at = 0; at + EntryBytes <= count; at += EntryBytes)
             {
-                if (Entry.TryParse(buffer.AsSpan(at, EntryBytes), out var entry))
+                if (Entry.TryParse(buffer.AsSpan(at, EntryBytes), data, out var entry))
                 {
                     entries.Add(entry);
                 }
@@ -172,14 +172,14 @@ public sealed class ElfSymbolTable
             return order != 0 ? order : other.End.CompareTo(End); // the innermost comes last
         }
 
-        internal static bool TryParse(ReadOnlySpan<byte> bytes, out Entry entry)
+        internal static bool TryParse(ReadOnlySpan<byte> bytes, bool data, out Entry entry)
         {
             var kind = bytes[4] & 0xf;
             var binding = bytes[4] >> 4;
             var section = BinaryPrimitives.ReadUInt16LittleEndian(bytes[6..]);
             var start = BinaryPrimitives.ReadUInt64LittleEndian(bytes[8..]);
             var size = BinaryPrimitives.ReadUInt64LittleEndian(bytes[16..]);
-            var function = kind is 2 or 10; // STT_FUNC, STT_GNU_IFUNC
+            var isWanted = data ? kind == 1 : kind is 2 or 10; // STT_OBJECT; STT_FUNC, STT_GNU_IFUNC
             var rank = binding switch
             {
                 1 => 0, // STB_GLOBAL
@@ -188,7 +188,7 @@ public sealed class ElfSymbolTable
             };
             var name = BinaryPrimitives.ReadUInt32LittleEndian(bytes);
             entry = new Entry(start, unchecked(start + size), name, (byte)rank);
-            return function && section != 0 && size != 0 && entry.End > start;
+            return isWanted && section != 0 && size != 0 && entry.End > start;
         }
     }
 }

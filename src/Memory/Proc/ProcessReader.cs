@@ -1,6 +1,8 @@
 using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
+using NativeHeap.Memory.Holding;
+using NativeHeap.Memory.Malloc;
 
 namespace NativeHeap.Memory.Proc;
 
@@ -59,13 +61,33 @@ public sealed class ProcessReader
 
     /// <summary>Where the resident memory is. The kernel walks every page table of the process for it and holds the
     /// lock of its address space meanwhile: not for a tight loop.</summary>
-    public ResidentMemory? ReadResidentMemory()
+    /// <param name="memory">Of the process, to find what malloc has; null: of that only [heap] is known.</param>
+    public ResidentMemory? ReadResidentMemory(IMemoryReader? memory = null)
     {
-        var reader = new ResidentMemoryReader(ReadStackPointers());
+        var malloc = memory is null ? MallocMemory.None : FindMalloc(memory);
+        var reader = new ResidentMemoryReader(ReadStackPointers(), malloc);
         return ProcFile.ReadLines(_folder + "/smaps", reader.Take) && reader.HasMappings
             && ReadResidentBytes() is { } rss
             ? reader.Finish(rss)
             : null;
+    }
+
+    // It may be read in the middle of a change.
+    private MallocMemory FindMalloc(IMemoryReader memory)
+    {
+        const int tries = 4;
+        var found = MallocMemory.None;
+        for (var i = 0; i < tries && found.Arenas.Count == 0; i++)
+        {
+            var mappings = ReadMappings() ?? [];
+            found = MallocMappings.Find(memory, mappings);
+            if (!mappings.Any(mapping => mapping.Path == "[heap]"))
+            {
+                break;
+            }
+        }
+
+        return found;
     }
 
     /// <summary>/proc/PID/status.</summary>
@@ -117,6 +139,19 @@ public sealed class ProcessReader
         }
     }
 
+    /// <summary>What an open file is: a path, or a kind and a number such as pipe:[4711]; null when it is not open.</summary>
+    public string? ReadOpenFile(ulong descriptor)
+    {
+        try
+        {
+            return new FileInfo(string.Create(CultureInfo.InvariantCulture, $"{_folder}/fd/{descriptor}")).LinkTarget;
+        }
+        catch (Exception error) when (ProcFile.IsGone(error))
+        {
+            return null;
+        }
+    }
+
     /// <summary>comm: the name of the main thread, at most 15 bytes.</summary>
     public string? ReadName() => ReadNameAt(_folder + "/comm");
 
@@ -129,6 +164,19 @@ public sealed class ProcessReader
     {
         var path = string.Create(CultureInfo.InvariantCulture, $"{_folder}/task/{tid}/stat");
         return ProcFile.ReadText(path, LargestSmallFile) is { } text ? ProcessStat.Parse(text) : null;
+    }
+
+    /// <summary>The number of the system call that a thread sleeps in; null when it runs, sleeps in none, or we may not
+    /// look: it takes the right to trace the process.</summary>
+    public long? ReadSystemCall(int tid)
+    {
+        var path = string.Create(CultureInfo.InvariantCulture, $"{_folder}/task/{tid}/syscall");
+        var text = ProcFile.ReadText(path, LargestSmallFile);
+        return text is not null && long.TryParse(
+            text.Split(' ', 2)[0], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+            && number >= 0
+            ? number
+            : null;
     }
 
     /// <summary>Thread ids. Threads that begin or end during the call may be missing.</summary>

@@ -7,13 +7,15 @@ namespace NativeHeap.Memory.Proc;
 /// <param name="Name">comm, at most 15 bytes.</param>
 /// <param name="State">R, S, D, Z, T, t, X, …</param>
 /// <param name="ParentPid">Parent.</param>
+/// <param name="IsExiting">Whether the main thread has begun to end (PF_EXITING of include/linux/sched.h) and will
+/// never run the program's code again; nearly always the whole process, unless the main thread left by itself.</param>
 /// <param name="ThreadCount">Threads.</param>
 /// <param name="StartTicks">Start after boot in clock ticks (100 a second). With the pid it names a process for
 /// good: a pid that is used again has another start.</param>
 /// <param name="WaitStatus">How a zombie ended, as wait(2) gives it (exit code × 256 + signal); null while it lives
 /// and where the kernel does not tell us.</param>
 public sealed record ProcessStat(
-    int Pid, string Name, char State, int ParentPid, int ThreadCount, ulong StartTicks, int? WaitStatus)
+    int Pid, string Name, char State, int ParentPid, bool IsExiting, int ThreadCount, ulong StartTicks, int? WaitStatus)
 {
     /// <summary>True when it has ended and nobody has waited for it yet.</summary>
     public bool IsZombie => State == 'Z';
@@ -35,14 +37,19 @@ public sealed record ProcessStat(
             .Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         if (Field(fields, 3) is not { Length: 1 } state
             || !int.TryParse(Field(fields, 4), Number, Invariant, out var parent)
+            || !uint.TryParse(Field(fields, 9), Number, Invariant, out var flags)
             || !int.TryParse(Field(fields, 20), Number, Invariant, out var threads)
             || !ulong.TryParse(Field(fields, 22), Number, Invariant, out var start))
         {
             return null;
         }
 
-        return new ProcessStat(pid, text[(open + 1)..close], state[0], parent, threads, start, ReadWaitStatus(fields));
+        var name = text[(open + 1)..close];
+        var exiting = (flags & Exiting) != 0;
+        return new ProcessStat(pid, name, state[0], parent, exiting, threads, start, ReadWaitStatus(fields));
     }
+
+    private const uint Exiting = 0x4; // PF_EXITING
 
     private const NumberStyles Number = NumberStyles.AllowLeadingSign;
 

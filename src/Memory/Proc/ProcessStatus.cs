@@ -38,6 +38,10 @@ public sealed class ProcessStatus
     /// <summary>0: none, 1: strict, 2: a filter.</summary>
     public int? Seccomp => Integer("Seccomp");
 
+    /// <summary>Whether its first thread has a shadow stack (Linux 6.6); false where the kernel knows none.</summary>
+    public bool HasShadowStack =>
+        _fields.GetValueOrDefault("x86_Thread_features")?.Contains("shstk", StringComparison.Ordinal) == true;
+
     /// <summary>Effective capabilities, a bit each.</summary>
     public ulong? EffectiveCapabilities => Hex("CapEff");
 

@@ -1,4 +1,6 @@
 using System.Buffers.Text;
+using System.Runtime.CompilerServices;
+using NativeHeap.Memory.Malloc;
 
 namespace NativeHeap.Memory.Proc;
 
@@ -8,16 +10,34 @@ namespace NativeHeap.Memory.Proc;
 /// is how pthread_create lays them out.
 /// </summary>
 /// <param name="stackPointers">Stack pointers of threads, rising; as many as are known.</param>
-internal sealed class ResidentMemoryReader(ulong[] stackPointers)
+/// <param name="malloc">What malloc has.</param>
+internal sealed class ResidentMemoryReader(ulong[] stackPointers, MallocMemory malloc)
 {
+    // .NET's collector reserves 256 GB or twice the machine's memory at once, and commits parts of it (GCRegionRange of
+    // src/coreclr/gc/gcconfig.h in dotnet/runtime); with a hard limit of the heap, a few times that.
+    private const ulong LeastReservation = 32UL << 30;
+
     private const ulong LargestGuard = 64 * 1024;
 
+    private readonly List<AnonymousMapping> _mappings = []; // of _anonymous
+    private readonly AddressRange[] _ranges = [.. malloc.Arenas.Concat(malloc.Large).OrderBy(range => range.Start)];
+    private int _runFirst; // of _mappings
+    private long _runCommitted;
+    private long _committed; // of the large reservations
     private MemoryMapping? _current;
     private MemoryMapping? _previous;
     private long _files;
-    private long _heap;
+    private long _malloc;
+    private long _anonymous;
+    private long _reserved; // of _anonymous: in reservations that are large enough for a collector's
+    private ulong _runStart;
+    private ulong _runEnd;
+    private bool _runHasHole;
+    private long _runBytes; // resident in the run, of _anonymous
+    private bool _hasRuntime;
     private long _stacks;
     private long _shared;
+    private long _jit;
     private long _profiler;
     private long _other;
 
@@ -33,7 +53,14 @@ internal sealed class ResidentMemoryReader(ulong[] stackPointers)
                 && Utf8Parser.TryParse(line[4..].TrimStart((byte)' '), out long kibibytes, out _)
                 && kibibytes is >= 0 and <= long.MaxValue / 1024)
             {
-                Part(_current) += kibibytes * 1024;
+                ref var part = ref Part(_current);
+                part += kibibytes * 1024;
+                if (Unsafe.AreSame(ref part, ref _anonymous))
+                {
+                    _runBytes += kibibytes * 1024;
+                    _mappings.Add(new AnonymousMapping(
+                        new AddressRange(_current.Start, _current.End), kibibytes * 1024, IsGcHeap: false));
+                }
             }
         }
         else if (line.Length > 0 && line[0] is (>= (byte)'0' and <= (byte)'9') or (>= (byte)'a' and <= (byte)'f')
@@ -41,15 +68,77 @@ internal sealed class ResidentMemoryReader(ulong[] stackPointers)
         {
             _previous = _current;
             _current = mapping;
+            _hasRuntime |= mapping.Path.EndsWith("/libcoreclr.so", StringComparison.Ordinal);
+            Join(mapping);
         }
     }
 
-    internal ResidentMemory Finish(long rssBytes) => new(rssBytes, _files, _heap, _stacks, _shared, _profiler, _other);
+    internal ResidentMemory Finish(long rssBytes)
+    {
+        EndRun();
+        var collector = _hasRuntime ? _reserved : 0;
+        return new(rssBytes, _files, _malloc, collector, _anonymous - collector, _stacks, _shared, _jit, _profiler, _other)
+        {
+            GcCommittedBytes = _hasRuntime ? _committed : 0,
+            Malloc = malloc,
+            Anonymous = _hasRuntime ? _mappings : [.. _mappings.Select(mapping => mapping with { IsGcHeap = false })],
+        };
+    }
+
+    // A reservation shows as anonymous mappings without a gap, of which most may not be touched.
+    private void Join(MemoryMapping mapping)
+    {
+        var isAnonymous = mapping.Path.Length == 0 || mapping.Path.StartsWith("[anon:", StringComparison.Ordinal);
+        if (!isAnonymous || mapping.Start != _runEnd)
+        {
+            EndRun();
+            _runStart = mapping.Start;
+        }
+
+        _runEnd = isAnonymous ? mapping.End : 0;
+        _runHasHole |= isAnonymous && !mapping.IsReadable && !mapping.IsWritable;
+        _runCommitted += isAnonymous && mapping.IsWritable ? (long)mapping.Size : 0;
+    }
+
+    private void EndRun()
+    {
+        if (_runHasHole && _runEnd - _runStart >= LeastReservation)
+        {
+            _reserved += _runBytes;
+            _committed += _runCommitted;
+            for (var i = _runFirst; i < _mappings.Count; i++)
+            {
+                _mappings[i] = _mappings[i] with { IsGcHeap = true };
+            }
+        }
+
+        (_runHasHole, _runBytes, _runCommitted, _runFirst) = (false, 0, 0, _mappings.Count);
+    }
+
+    private bool IsMalloc(MemoryMapping mapping)
+    {
+        int low = 0, high = _ranges.Length - 1;
+        while (low <= high)
+        {
+            var middle = (low + high) / 2;
+            if (_ranges[middle].Contains(mapping.Start))
+            {
+                return true;
+            }
+
+            (low, high) = _ranges[middle].Start > mapping.Start ? (low, middle - 1) : (middle + 1, high);
+        }
+
+        return false;
+    }
 
     private static bool IsProfiler(string path) =>
         path.StartsWith("/memfd:nativeheap", StringComparison.Ordinal)
         || path.StartsWith("[anon:nativeheap", StringComparison.Ordinal)
         || path.EndsWith("/libnativeheap.so", StringComparison.Ordinal);
+
+    // Of .NET (src/coreclr/minipal/Unix/doublemapping.cpp of dotnet/runtime), where writable code is not allowed.
+    private static bool IsJit(string path) => path.StartsWith("/memfd:doublemapper", StringComparison.Ordinal);
 
     private static bool IsSharedMemory(string path) =>
         path.StartsWith("/memfd:", StringComparison.Ordinal)
@@ -66,6 +155,11 @@ internal sealed class ResidentMemoryReader(ulong[] stackPointers)
             return ref _profiler;
         }
 
+        if (IsJit(path))
+        {
+            return ref _jit;
+        }
+
         if (IsSharedMemory(path))
         {
             return ref _shared;
@@ -78,12 +172,12 @@ internal sealed class ResidentMemoryReader(ulong[] stackPointers)
 
         if (path.Length == 0 || path.StartsWith("[anon:", StringComparison.Ordinal))
         {
-            return ref IsThreadStack(mapping) ? ref _stacks : ref _heap;
+            return ref IsMalloc(mapping) ? ref _malloc : ref IsThreadStack(mapping) ? ref _stacks : ref _anonymous;
         }
 
         if (path == "[heap]")
         {
-            return ref _heap;
+            return ref _malloc;
         }
 
         var file = path[0] == '/' && !path.StartsWith("/dev/", StringComparison.Ordinal);
