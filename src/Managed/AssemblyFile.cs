@@ -18,6 +18,7 @@ internal sealed class AssemblyFile : IDisposable
     private readonly Dictionary<int, MethodName?> _names = [];
     private readonly Dictionary<int, (int Offset, int Line, DocumentHandle File)[]> _points = [];
     private readonly Dictionary<DocumentHandle, string> _files = [];
+    private readonly Dictionary<int, IReadOnlyList<IlCall>> _calls = [];
     private Dictionary<string, TypeDefinitionHandle>? _types;
 
     private AssemblyFile(PEReader image, MetadataReader metadata, MetadataReaderProvider? symbols)
@@ -100,6 +101,21 @@ internal sealed class AssemblyFile : IDisposable
         var file = Guard(() => FileOf(points[index].File));
         return file is null ? null : (file, points[index].Line);
     }
+
+    /// <summary>The calls in a method's IL; none when it has no IL or that cannot be read.</summary>
+    internal IReadOnlyList<IlCall> FindCalls(int token)
+    {
+        if (!_calls.TryGetValue(token, out var calls))
+        {
+            calls = Guard(() => ReadCalls(token)) ?? [];
+            _calls.Add(token, calls);
+        }
+
+        return calls;
+    }
+
+    /// <summary>Whether methods have lines.</summary>
+    internal bool HasLines => _pdb is not null;
 
     /// <summary>Finds a method by what the runtime's events call it.</summary>
     /// <param name="type">Full name in metadata's spelling, with or without instantiation.</param>
@@ -197,6 +213,16 @@ internal sealed class AssemblyFile : IDisposable
             : [.. _pdb!.GetMethodDebugInformation(handle.ToDebugInformationHandle()).GetSequencePoints()
                 .Where(point => !point.IsHidden)
                 .Select(point => (point.Offset, point.StartLine, point.Document))];
+
+    private List<IlCall>? ReadCalls(int token)
+    {
+        const int abstractOrNative = 0;
+        return ToMethod(token) is { } handle
+            && _metadata.GetMethodDefinition(handle).RelativeVirtualAddress is var address && address != abstractOrNative
+            && _image.GetMethodBody(address).GetILContent() is var il
+            ? IlCalls.Read(_metadata, il)
+            : null;
+    }
 
     private string FileOf(DocumentHandle handle)
     {

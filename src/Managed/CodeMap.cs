@@ -14,6 +14,9 @@ public sealed class CodeMap
     /// <summary>Times of stacks are as coarse as the collector's clock: so much later they may have been seen in truth.</summary>
     public const ulong ClockSlackNs = 40_000_000;
 
+    // A runtime tells of a method right after other threads could have called it first.
+    private const ulong LatestToldNs = 1_000_000_000;
+
     // Farther from its entry point no code of a method is looked for when its size is not known.
     private const ulong LongestUnsized = 1 << 20;
 
@@ -74,32 +77,68 @@ public sealed class CodeMap
         }
     }
 
-    /// <summary>What an address was at a moment.</summary>
+    /// <summary>What an address was at a moment, for code that is not given up.</summary>
     /// <param name="address">Inside an instruction: a return address less 1.</param>
     /// <param name="seenNs">CLOCK_MONOTONIC at or shortly before the moment (<see cref="ClockSlackNs"/>).</param>
-    /// <param name="after">What the address was before something else was seen there; null: nothing.</param>
     /// <returns>Null when nobody told.</returns>
-    public MethodCode? Find(ulong address, ulong seenNs, MethodCode? after = null)
+    public MethodCode? Find(ulong address, ulong seenNs)
     {
         lock (_gate)
         {
-            Sort();
             MethodCode? best = null;
-            foreach (var code in Covering(address))
+            foreach (var code in CoveringInImage(address))
             {
-                if ((after is not null && (code == after || code.LoadNs < after.LoadNs))
-                    || (code.Size == 0 && !IsOneImage(code.Start, address)))
-                {
-                    continue;
-                }
-
-                if (best is null || IsBetter(code, best, seenNs, after is not null))
+                if (best is null || IsBetter(code, best, seenNs))
                 {
                     best = code;
                 }
             }
 
             return best;
+        }
+    }
+
+    /// <summary>Which of the methods that had an address in turn had it at a moment.</summary>
+    /// <param name="address">Inside an instruction: a return address less 1.</param>
+    /// <param name="methodId">The runtime's number of the method that was there; 0: unknown.</param>
+    /// <param name="onStackNs">CLOCK_MONOTONIC while a call from there was on a stack, exact.</param>
+    /// <returns>Null when nobody told: never another method.</returns>
+    public MethodCode? FindOwner(ulong address, ulong methodId, ulong onStackNs)
+    {
+        lock (_gate)
+        {
+            MethodCode? before = null;
+            MethodCode? behind = null;
+            foreach (var code in CoveringInImage(address))
+            {
+                if ((methodId != 0 && code.MethodId != methodId) || code.UnloadNs <= onStackNs)
+                {
+                    continue;
+                }
+
+                if (code.LoadNs <= onStackNs)
+                {
+                    before = before is null || code.LoadNs >= before.LoadNs ? code : before;
+                }
+                else if (methodId != 0 && code.LoadNs - onStackNs <= LatestToldNs)
+                {
+                    behind = behind is null || code.LoadNs < behind.LoadNs ? code : behind;
+                }
+            }
+
+            return before ?? behind;
+        }
+    }
+
+    /// <summary>The one method that ever had an address.</summary>
+    /// <param name="address">Inside an instruction: a return address less 1.</param>
+    /// <returns>Null when nobody told, or several had it.</returns>
+    public MethodCode? FindOnly(ulong address)
+    {
+        lock (_gate)
+        {
+            var covering = CoveringInImage(address).Take(2).ToList();
+            return covering.Count == 1 ? covering[0] : null;
         }
     }
 
@@ -203,7 +242,7 @@ public sealed class CodeMap
         known.Token = known.Token == 0 ? code.Token : known.Token;
     }
 
-    private static bool IsBetter(MethodCode code, MethodCode than, ulong seenNs, bool earliest)
+    private static bool IsBetter(MethodCode code, MethodCode than, ulong seenNs)
     {
         var order = Fit(code, seenNs).CompareTo(Fit(than, seenNs));
         if (order != 0)
@@ -212,12 +251,7 @@ public sealed class CodeMap
         }
 
         // A size that is known says more than the next entry point below.
-        if ((code.Size != 0) != (than.Size != 0))
-        {
-            return code.Size != 0;
-        }
-
-        return earliest ? code.LoadNs < than.LoadNs : code.LoadNs > than.LoadNs;
+        return (code.Size != 0) != (than.Size != 0) ? code.Size != 0 : code.LoadNs > than.LoadNs;
     }
 
     // 3: was there then. 2: came within what the clock leaves open. 1: had been there. 0: came later.
@@ -225,8 +259,12 @@ public sealed class CodeMap
         code.LoadNs <= seenNs ? (code.UnloadNs > seenNs ? 3 : 1)
         : code.LoadNs <= seenNs + ClockSlackNs ? 2 : 0;
 
+    private IEnumerable<MethodCode> CoveringInImage(ulong address) =>
+        Covering(address).Where(code => code.Size != 0 || IsOneImage(code.Start, address));
+
     private IEnumerable<MethodCode> Covering(ulong address)
     {
+        Sort();
         var low = 0;
         var high = _sorted.Length;
         while (low < high)

@@ -11,6 +11,7 @@ internal sealed class EventStream : IDisposable
 {
     // The most that the runtime keeps for us until we read it; it takes no more than it needs.
     private const int BufferMegabytes = 64;
+    private const int CollectionsBufferMegabytes = 4;
 
     private const long MethodDiagnostic = 0x2000000000; // CompilationDiagnostic: MethodR2RGetEntryPoint
 
@@ -36,6 +37,14 @@ internal sealed class EventStream : IDisposable
         requestRundown: false,
         requestStackwalk: false);
 
+    /// <summary>What the garbage collector does from now on. Not together with methods: at their level it would also tell
+    /// of every 100 KB that are allocated.</summary>
+    internal static EventPipeSessionConfiguration Collections { get; } = new(
+        [new EventPipeProvider("Microsoft-Windows-DotNETRuntime", EventLevel.Informational, (long)ClrTraceEventParser.Keywords.GC)],
+        CollectionsBufferMegabytes,
+        requestRundown: false,
+        requestStackwalk: false);
+
     /// <summary>What had been compiled when it is stopped.</summary>
     internal static EventPipeSessionConfiguration Rundown { get; } = new(
         [new EventPipeProvider("Microsoft-Windows-DotNETRuntime", EventLevel.Critical, 0)],
@@ -53,17 +62,24 @@ internal sealed class EventStream : IDisposable
     /// <summary>Reads until the stream ends or breaks off.</summary>
     internal void Read(ClrEvents events, Action<string> note) => Read(_session.EventStream, events, note);
 
+    /// <summary>Reads until the stream ends or breaks off.</summary>
+    internal void Read(GcEvents events, Action<string> note) =>
+        Read(_session.EventStream, events.Subscribe, note, "its garbage collector's pauses");
+
     /// <summary>Reads a stream until it ends or breaks off.</summary>
     /// <param name="stream">In nettrace format.</param>
     /// <param name="events">Takes what it tells.</param>
     /// <param name="note">Called with what went wrong.</param>
-    internal static void Read(Stream stream, ClrEvents events, Action<string> note)
+    internal static void Read(Stream stream, ClrEvents events, Action<string> note) =>
+        Read(stream, events.Subscribe, note, "methods");
+
+    private static void Read(Stream stream, Action<TraceEventDispatcher> subscribe, Action<string> note, string what)
     {
         var lost = 0;
         try
         {
             using var source = new EventPipeEventSource(stream);
-            events.Subscribe(source);
+            subscribe(source);
             try
             {
                 source.Process();
@@ -76,12 +92,12 @@ internal sealed class EventStream : IDisposable
         catch (Exception error)
         {
             // The bytes are another process's: whatever the parser makes of them ends this stream and nothing else.
-            note($"the events of its runtime broke off ({OneLine(error)}): methods compiled last may be missing");
+            note($"the events of its runtime broke off ({OneLine(error)}): the last of {what} may be missing");
         }
 
         if (lost > 0)
         {
-            note($"its runtime lost {lost} events: methods may be missing");
+            note($"its runtime lost {lost} events: some of {what} may be missing");
         }
     }
 

@@ -59,6 +59,24 @@ internal sealed class IlMap
         return found;
     }
 
+    /// <summary>The IL between the entry at or before a native offset and the next one in the order of the IL.</summary>
+    internal IlInterval FindInterval(int offset)
+    {
+        var from = Find(offset) ?? 0;
+        var to = int.MaxValue;
+        var position = 0;
+        var il = 0;
+        while (position < _packed.Length)
+        {
+            Read(ref position);
+            var step = Read(ref position);
+            il += (int)(step >> 1) ^ -(int)(step & 1);
+            to = il > from ? Math.Min(to, il) : to;
+        }
+
+        return new IlInterval(from, to);
+    }
+
     private static void Write(List<byte> to, uint value)
     {
         for (; value >= 0x80; value >>= 7)

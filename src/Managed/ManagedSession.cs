@@ -30,6 +30,9 @@ public sealed class ManagedSession : IDisposable
     /// <summary>What its code was.</summary>
     public CodeMap Code { get; } = new();
 
+    /// <summary>What its garbage collector did. Any thread.</summary>
+    public GcEvents Collections { get; } = new();
+
     /// <summary>A runtime was reached. Any thread.</summary>
     public bool IsConnected => _isConnected;
 
@@ -158,11 +161,13 @@ public sealed class ManagedSession : IDisposable
     {
         var client = port.Accept(_ending.Token);
         EventStream? stream = null;
+        Thread? collections = null;
         try
         {
             stream = EventStream.Start(client, EventStream.Live);
             _isConnected = true;
             Hold(stream);
+            collections = ListenToCollections(client);
         }
         catch (Exception error) when (EventStream.IsExpected(error))
         {
@@ -173,6 +178,25 @@ public sealed class ManagedSession : IDisposable
         Prepare(beforeResume);
         ReversePort.Resume(client);
         stream?.Read(_events, Note);
+        collections?.Join(RundownPatience);
+    }
+
+    // Where it cannot be, methods are still told.
+    private Thread? ListenToCollections(DiagnosticsClient client)
+    {
+        try
+        {
+            var stream = EventStream.Start(client, EventStream.Collections);
+            Hold(stream);
+            var thread = new Thread(() => stream.Read(Collections, Note)) { IsBackground = true, Name = "managed collections" };
+            thread.Start();
+            return thread;
+        }
+        catch (Exception error) when (EventStream.IsExpected(error))
+        {
+            Note($"its runtime does not tell of its garbage collector ({EventStream.OneLine(error)})");
+            return null;
+        }
     }
 
     private void Prepare(Action? beforeResume)
@@ -200,7 +224,9 @@ public sealed class ManagedSession : IDisposable
         Hold(stream);
         var before = new Thread(() => ReadRundown(client, pid)) { IsBackground = true, Name = "managed rundown" };
         before.Start();
+        var collections = ListenToCollections(client);
         stream.Read(_events, Note);
+        collections?.Join(RundownPatience);
         before.Join(RundownPatience);
     }
 

@@ -12,31 +12,55 @@ public sealed class MethodNamer : IDisposable
     private readonly Dictionary<MethodCode, (LoadedAssembly? Assembly, int Token)> _origins = [];
     private readonly Dictionary<MethodCode, string> _names = [];
     private readonly List<string> _notes = [];
+    private readonly Dictionary<MethodCode, Dictionary<ulong, int>> _calls = [];
+    private readonly Dictionary<AssemblyFile, CallPlaces> _callPlaces = [];
 
     /// <summary>Remarks for a person, one line each: an assembly or a PDB that is not the right one.</summary>
     public IReadOnlyList<string> Notes => _notes;
 
-    /// <summary>Names what an address was at a moment.</summary>
+    /// <summary>What a piece of code is to those who call it.</summary>
     /// <param name="map">The process's code.</param>
-    /// <param name="address">A return address.</param>
-    /// <param name="seenNs">See <see cref="CodeMap.Find"/>.</param>
-    /// <param name="after">What was there before; null: nothing.</param>
-    /// <returns>Null when the map does not know.</returns>
-    public NamedCode? Name(CodeMap map, ulong address, ulong seenNs, MethodCode? after = null)
+    /// <param name="code">Of that map.</param>
+    public CalledMethod Describe(CodeMap map, MethodCode code)
     {
         ArgumentNullException.ThrowIfNull(map);
+        ArgumentNullException.ThrowIfNull(code);
+        var (assembly, token) = OriginOf(map, code);
+        return new CalledMethod(assembly?.Path, token, code.Namespace, code.Name);
+    }
+
+    /// <summary>Takes in what was called from places in a piece of code, so that each gets the line of its call when it is
+    /// named. See <see cref="CallPlaces"/>.</summary>
+    /// <param name="map">The process's code.</param>
+    /// <param name="code">Of that map.</param>
+    /// <param name="places">Every place in it of which one callee is known, once.</param>
+    public void TakeCalls(CodeMap map, MethodCode code, IReadOnlyList<CallPlace> places)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        ArgumentNullException.ThrowIfNull(code);
+        var (assembly, token) = OriginOf(map, code);
+        if (token != 0 && assembly is not null && Open(assembly) is { HasLines: true } file)
+        {
+            if (!_callPlaces.TryGetValue(file, out var finder))
+            {
+                finder = new CallPlaces(file, assembly.Path);
+                _callPlaces.Add(file, finder);
+            }
+
+            _calls[code] = finder.Find(code, token, places);
+        }
+    }
+
+    /// <summary>Names a place in code.</summary>
+    /// <param name="map">The process's code.</param>
+    /// <param name="code">What the address was, of that map.</param>
+    /// <param name="address">A return address.</param>
+    public NamedCode Name(CodeMap map, MethodCode code, ulong address)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        ArgumentNullException.ThrowIfNull(code);
         var inside = address - 1;
-        if (map.Find(inside, seenNs, after) is not { } code)
-        {
-            return null;
-        }
-
-        if (!_origins.TryGetValue(code, out var origin))
-        {
-            origin = FindOrigin(map, code);
-            _origins.Add(code, origin);
-        }
-
+        var origin = OriginOf(map, code);
         var file = origin.Assembly is { } assembly ? Open(assembly) : null;
         if (!_names.TryGetValue(code, out var name))
         {
@@ -44,9 +68,13 @@ public sealed class MethodNamer : IDisposable
             _names.Add(code, name);
         }
 
-        var il = code.FindIlOffset(inside);
+        var mapped = code.FindIlOffset(inside);
+        int? call = _calls.TryGetValue(code, out var calls) && calls.TryGetValue(address, out var known) ? known : null;
+        var il = call is >= 0 ? call : mapped;
         var line = il is { } offset && origin.Token != 0 ? file?.FindLine(origin.Token, offset) : null;
-        return new NamedCode(code, origin.Assembly?.Path, origin.Token, name, line?.File, line?.Line, il);
+        return call < 0
+            ? new NamedCode(code, origin.Assembly?.Path, origin.Token, name, line?.File, null, null)
+            : new NamedCode(code, origin.Assembly?.Path, origin.Token, name, line?.File, line?.Line, il);
     }
 
     /// <inheritdoc/>
@@ -58,6 +86,17 @@ public sealed class MethodNamer : IDisposable
         }
 
         _files.Clear();
+    }
+
+    private (LoadedAssembly? Assembly, int Token) OriginOf(CodeMap map, MethodCode code)
+    {
+        if (!_origins.TryGetValue(code, out var origin))
+        {
+            origin = FindOrigin(map, code);
+            _origins.Add(code, origin);
+        }
+
+        return origin;
     }
 
     // An entry point comes without its module: the image it lies in tells, else the one assembly that has such a method.

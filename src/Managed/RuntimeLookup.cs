@@ -12,23 +12,28 @@ namespace NativeHeap.Managed;
 /// <param name="code">Takes what was found.</param>
 public sealed class RuntimeLookup(int pid, CodeMap code) : IDisposable
 {
+    private const int MostFailures = 5;
+
     private const string DataAccess = "libmscordaccore.so"; // beside the runtime, in every framework
 
+    private DataTarget? _process; // whose reader the target's stands before
     private DataTarget? _target;
     private ClrRuntime? _runtime;
-    private bool _hasFailed;
+    private int _failures; // in a row
 
-    /// <summary>Why nothing was found; null when something was.</summary>
+    /// <summary>Why the last look-up broke off; null when it did not.</summary>
     public string? Problem { get; private set; }
 
     /// <summary>Looks addresses up; takes up to a second, and some 0.2 ms for each.</summary>
     /// <param name="addresses">Return addresses.</param>
-    public void Find(IEnumerable<ulong> addresses)
+    /// <returns>False when it broke off: what was asked may be asked again, but after some failures in a row nothing is
+    /// tried any more.</returns>
+    public bool Find(IEnumerable<ulong> addresses)
     {
         ArgumentNullException.ThrowIfNull(addresses);
-        if (_hasFailed)
+        if (_failures >= MostFailures)
         {
-            return;
+            return false;
         }
 
         try
@@ -45,12 +50,17 @@ public sealed class RuntimeLookup(int pid, CodeMap code) : IDisposable
             {
                 Take(_runtime, address - 1);
             }
+
+            _failures = 0;
+            Problem = null;
+            return true;
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
             // What ClrMD makes of memory that changes under it has no bounds that anybody states.
-            _hasFailed = true;
-            Problem ??= $"its runtime's memory could not be read for names ({EventStream.OneLine(error)})";
+            _failures++;
+            Problem = $"its runtime's memory could not be read for names ({EventStream.OneLine(error)})";
+            return false;
         }
     }
 
@@ -59,14 +69,17 @@ public sealed class RuntimeLookup(int pid, CodeMap code) : IDisposable
     {
         _runtime?.Dispose();
         _target?.Dispose();
+        _process?.Dispose();
         _runtime = null;
         _target = null;
+        _process = null;
     }
 
     // The version that ClrMD reads from the file is 0.0, by which it finds no library; the one beside it is the one.
     private ClrRuntime Open()
     {
-        _target = DataTarget.AttachToProcess(pid, suspend: false);
+        _process = DataTarget.AttachToProcess(pid, suspend: false);
+        _target = new DataTarget(new MortalReader(_process.DataReader), new DataTargetOptions());
         var info = _target.ClrVersions.FirstOrDefault()
             ?? throw new NotSupportedException("there is no runtime in it that ClrMD knows");
         var folder = Path.GetDirectoryName(info.ModuleInfo.FileName);

@@ -3,8 +3,10 @@ using System.Text;
 namespace NativeHeap.Symbols;
 
 /// <summary>Demangles names by a child, many at once, each once. A name at which the child breaks down stays mangled,
-/// and after a few of those all do.</summary>
-internal sealed class Demangler(string? path, TimeSpan patience)
+/// and after a few of those all do. For one thread.</summary>
+/// <param name="path">c++filt or llvm-cxxfilt (<see cref="SymbolTools.Demangler"/>); null: there is none.</param>
+/// <param name="patience">How long it may take for an answer.</param>
+public sealed class Demangler(string? path, TimeSpan patience)
 {
     private const int MostBreakdowns = 8;
     private const int LongestName = 32 * 1024;
@@ -17,15 +19,17 @@ internal sealed class Demangler(string? path, TimeSpan patience)
     private int _breakdowns;
 
     /// <summary>True when names had to stay mangled because the tool broke down.</summary>
-    internal bool HasFailed => _breakdowns > 0;
+    public bool HasFailed => _breakdowns > 0;
 
     /// <summary>The name for people; the name itself when it is not mangled or was not given to
     /// <see cref="Learn"/>.</summary>
-    internal string this[string name] => _known.GetValueOrDefault(name, name);
+    public string this[string name] => _known.GetValueOrDefault(name, name);
 
     /// <summary>Demangles names that are not known yet.</summary>
-    internal void Learn(IEnumerable<string> names, CancellationToken cancellation)
+    /// <exception cref="OperationCanceledException">It took too long.</exception>
+    public void Learn(IEnumerable<string> names, CancellationToken cancellation)
     {
+        ArgumentNullException.ThrowIfNull(names);
         var waiting = names
             .Where(name => FunctionNames.IsMangled(name) && name.Length <= LongestName && !name.Any(char.IsControl))
             .Where(name => !_known.ContainsKey(name))

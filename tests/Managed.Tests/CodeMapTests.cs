@@ -43,18 +43,33 @@ public sealed class CodeMapTests
     }
 
     [Fact]
-    public void Epochs_of_an_address_are_its_methods_one_after_the_other()
+    public void Methods_that_had_an_address_in_turn_are_told_apart_by_the_nanosecond()
     {
         var map = new CodeMap();
-        foreach (var (name, time) in new[] { ("A", 1UL), ("B", 2UL), ("C", 3UL) })
+        foreach (var (name, time) in new[] { ("A", 1UL), ("B", 2UL), ("A", 3UL) })
         {
             map.Add(Method(name, 0x1000, 0x100, Later + time));
         }
 
-        var first = map.Find(0x1010, Later + 1);
-        var second = map.Find(0x1010, Later + 1, first);
-        var third = map.Find(0x1010, Later + 1, second);
-        Assert.Equal("ABC", first?.Name + second?.Name + third?.Name);
+        Assert.Equal(
+            [Later + 1, Later + 3, Later + 3],
+            new ulong[] { 1, 3, 9 }.Select(time => map.FindOwner(0x1010, 'A', Later + time)?.LoadNs));
+        Assert.Equal("B", map.FindOwner(0x1010, 0, Later + 2)?.Name);
+        Assert.Null(map.FindOnly(0x1010));
+    }
+
+    [Fact]
+    public void An_address_is_no_other_method_than_the_one_that_was_seen_there()
+    {
+        var map = new CodeMap();
+        map.Add(Method("A", 0x1000, 0x100, Later));
+        Assert.Null(map.FindOwner(0x1010, 'B', Later + 1));
+        Assert.Equal("A", map.FindOwner(0x1010, 'A', Later - 1)?.Name); // told when another thread ran it already
+        Assert.Null(map.FindOwner(0x1010, 0, Later - 1));
+        Assert.Equal("A", map.FindOnly(0x1010)?.Name);
+        map.Unload(0x1000, 'A', Later + 5);
+        Assert.Equal("A", map.FindOwner(0x1010, 'A', Later + 4)?.Name);
+        Assert.Null(map.FindOwner(0x1010, 'A', Later + 5));
     }
 
     [Fact]

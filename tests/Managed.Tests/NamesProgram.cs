@@ -10,7 +10,10 @@ internal sealed class NamesProgram : IDisposable
 
     public NamesProgram(string argument, params (string Name, string Value)[] environment)
     {
-        var start = new ProcessStartInfo("dotnet", [Assembly, argument])
+        // Its own host looks for the runtime where DOTNET_ROOT says.
+        var hasRoot = environment.Any(variable => variable.Name == "DOTNET_ROOT");
+        var start = new ProcessStartInfo(
+            hasRoot ? Path.ChangeExtension(Assembly, null) : "dotnet", hasRoot ? [argument] : [Assembly, argument])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

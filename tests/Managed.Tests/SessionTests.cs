@@ -128,6 +128,84 @@ public sealed class SessionTests
         Assert.Equal("", string.Join("\n", Differences(map, program.Claims, out _, lines: false)));
     }
 
+    [Fact]
+    public void A_mute_runtime_without_its_debugging_library_has_no_names_until_it_is_there()
+    {
+        using var folder = new TempFolder();
+        var library = CopyRuntimeWithoutDebuggingLibrary(folder["root"]);
+        using var program = new NamesProgram(
+            "wait", ("DOTNET_EnableDiagnostics", "0"), ("DOTNET_TieredCompilation", "0"), ("DOTNET_ROOT", folder["root"]));
+        Assert.Equal("ready", program.Read());
+        var map = new CodeMap();
+        using var lookup = new RuntimeLookup(program.Pid, map);
+        var addresses = program.Claims.Select(claim => claim.Address).ToList();
+        Assert.False(lookup.Find(addresses));
+        Assert.Contains($"{Path.GetFileName(library)} is missing", lookup.Problem, StringComparison.Ordinal);
+        Assert.Equal(0, map.Count);
+
+        File.CreateSymbolicLink(Path.Combine(folder["root"], "shared", Framework, Path.GetFileName(library)), library);
+        Assert.True(lookup.Find(addresses));
+        Assert.Null(lookup.Problem);
+        Assert.Equal("", string.Join("\n", Differences(map, program.Claims, out _, lines: false)));
+    }
+
+    [Fact]
+    public void Events_that_are_damaged_on_their_way_cost_a_note_and_the_program_goes_on()
+    {
+        using var folder = new TempFolder();
+        using var session = ManagedSession.Listen(folder["session"]);
+        using var relay = new PortRelay(folder["port"], folder["session"], damageFrom: 50_000);
+        using var program = Start(folder, "once");
+        Assert.Null(program.Read());
+        session.Finish(Patience);
+
+        Assert.Equal(220, program.Claims.Count);
+        Assert.NotEqual(0, relay.Damaged);
+        Assert.True(session.IsOver);
+        Assert.NotEqual(0, session.Code.Count);
+        Assert.Contains(session.Notes, note => note.Contains("methods", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_runtime_killed_while_it_tells_what_it_had_compiled_leaves_what_it_had_told()
+    {
+        using var program = new NamesProgram("wait", ("DOTNET_TieredCompilation", "0"));
+        Assert.Equal("ready", program.Read());
+        using var session = ManagedSession.Attach(program.Pid);
+        Assert.True(SpinWait.SpinUntil(() => session.Code.Count > 0 || session.IsOver, Patience));
+        program.Kill();
+        session.Finish(Patience);
+
+        Assert.True(session.IsOver);
+        Assert.NotEqual(0, session.Code.Count);
+    }
+
+    private static string Framework { get; } = Path.Combine("Microsoft.NETCore.App", Environment.Version.ToString(3));
+
+    // Links, but for what the process maps itself: a mapping's name is the real file's. Returns the library's real path.
+    private static string CopyRuntimeWithoutDebuggingLibrary(string root)
+    {
+        const string library = "libmscordaccore.so";
+        var real = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
+        var copy = Path.Combine(root, "shared", Framework);
+        Directory.CreateDirectory(copy);
+        foreach (var file in Directory.EnumerateFiles(real))
+        {
+            var target = Path.Combine(copy, Path.GetFileName(file));
+            if (Path.GetFileName(file) == "libcoreclr.so")
+            {
+                File.Copy(file, target);
+            }
+            else if (Path.GetFileName(file) != library)
+            {
+                File.CreateSymbolicLink(target, file);
+            }
+        }
+
+        Directory.CreateSymbolicLink(Path.Combine(root, "host"), Path.GetFullPath(Path.Combine(real, "../../../host")));
+        return Path.Combine(real, library);
+    }
+
     private static NamesProgram Start(TempFolder folder, string argument) => new(
         argument,
         ("DOTNET_DiagnosticPorts", folder["port"] + ",suspend"),
@@ -140,7 +218,7 @@ public sealed class SessionTests
         stubs = 0;
         foreach (var claim in claims)
         {
-            var named = namer.Name(map, claim.Address, claim.TimeNs);
+            var named = map.Find(claim.Address - 1, claim.TimeNs) is { } code ? namer.Name(map, code, claim.Address) : null;
             if (named?.Function.StartsWith("IL_STUB_PInvoke(", StringComparison.Ordinal) == true)
             {
                 stubs++;

@@ -1,0 +1,138 @@
+using Microsoft.Diagnostics.Runtime;
+using NativeHeap.Memory.Elf;
+using NativeHeap.Memory.Holding;
+using NativeHeap.Memory.Proc;
+using NativeHeap.Model;
+
+namespace NativeHeap.Managed.Heaps;
+
+/// <summary>
+/// The .NET runtime in a process or in a core, opened with ClrMD. ClrMD neither stops nor traces the process: who opens
+/// it for its heap holds it. For one thread.
+/// </summary>
+public sealed class ClrTarget : IDisposable
+{
+    private const string DataAccess = "libmscordaccore.so"; // beside the runtime, in every framework
+    private const string RuntimeLibrary = "libcoreclr.so";
+
+    private readonly List<IDisposable> _open = []; // in the order of opening
+
+    private ClrTarget()
+    {
+    }
+
+    /// <summary>The runtime.</summary>
+    public ClrRuntime Runtime { get; private set; } = null!;
+
+    /// <summary>Reads the target's memory.</summary>
+    internal SegmentReader Memory { get; private set; } = null!;
+
+    /// <summary>Whether a process has a runtime loaded that can be opened.</summary>
+    /// <param name="mappings">Its mappings.</param>
+    public static bool HasRuntime(IEnumerable<MemoryMapping> mappings) =>
+        mappings.Any(mapping => Path.GetFileName(mapping.Path) == RuntimeLibrary);
+
+    /// <summary>Opens a process.</summary>
+    /// <param name="pid">In our pid namespace.</param>
+    /// <exception cref="ToolException">It has no runtime, or none that can be read (exit code 3).</exception>
+    public static ClrTarget Attach(int pid) => Open(
+        $"process {pid}",
+        () => DataTarget.AttachToProcess(pid, suspend: false),
+        ExitCodes.Target,
+        path => $"/proc/{pid}/root{path}");
+
+    /// <summary>Opens a core dump.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="ToolException">It is none, it is cut short, or its runtime is not on this machine (exit code 4).
+    /// </exception>
+    public static ClrTarget OpenCore(string path) => Open(
+        path, () => DataTarget.LoadDump(path), ExitCodes.Input, library => library);
+
+    /// <summary>The process stands still from now on: what was read while it ran is forgotten.</summary>
+    public void Hold(IHeldProcess held)
+    {
+        Memory.Hold(held);
+        Runtime.FlushCachedData();
+    }
+
+    /// <summary>Reads a word: from the copied heap when it has it, else from the target.</summary>
+    public bool TryReadWord(ulong address, out ulong value) => Memory.Read(address, out value);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        for (var i = _open.Count - 1; i >= 0; i--)
+        {
+            _open[i].Dispose();
+        }
+        _open.Clear();
+    }
+
+    private static ClrTarget Open(
+        string name, Func<DataTarget> open, int exitCode, Func<string, string> rooted)
+    {
+        var target = new ClrTarget();
+        try
+        {
+            target.OpenRuntime(name, open, exitCode, rooted);
+            return target;
+        }
+        catch (Exception error) when (error is not (ToolException or OutOfMemoryException))
+        {
+            // What ClrMD makes of foreign memory has no bounds that anybody states.
+            target.Dispose();
+            throw new ToolException(
+                $"the .NET runtime of {name} cannot be read: {EventStream.OneLine(error)}", exitCode, error);
+        }
+        catch (ToolException)
+        {
+            target.Dispose();
+            throw;
+        }
+    }
+
+    private void OpenRuntime(
+        string name, Func<DataTarget> open, int exitCode, Func<string, string> rooted)
+    {
+        var plain = Keep(open());
+        Memory = new SegmentReader(new MortalReader(plain.DataReader));
+        var target = Keep(new DataTarget(Memory, new DataTargetOptions()));
+        var info = target.ClrVersions.FirstOrDefault()
+            ?? throw new ToolException($"{name} runs no .NET that can be read; only native memory can be asked about",
+                exitCode);
+        Runtime = Keep(info.CreateRuntime(FindDataAccess(info, name, exitCode, rooted), ignoreMismatch: true));
+    }
+
+    // The version that ClrMD reads from the file is 0.0, by which it finds no library; the one beside the runtime is the
+    // one, as long as the runtime is what was running.
+    private static string FindDataAccess(ClrInfo info, string name, int exitCode, Func<string, string> rooted)
+    {
+        var runtime = info.ModuleInfo.FileName ?? "";
+        var onDisk = rooted(runtime);
+        if (!File.Exists(onDisk))
+        {
+            onDisk = runtime;
+        }
+        using var file = ElfFile.TryOpen(onDisk, out _)
+            ?? throw new ToolException(
+                $"the runtime of {name} is not on this machine: {runtime} (look where it ran, or install that version)",
+                exitCode);
+        var running = Convert.ToHexStringLower(info.BuildId.AsSpan());
+        if (running.Length > 0 && file.BuildId is { } installed && installed != running)
+        {
+            throw new ToolException(
+                $"{runtime} is another build than the one {name} runs: its data cannot be understood", exitCode);
+        }
+        var library = Path.Combine(Path.GetDirectoryName(onDisk) ?? "", DataAccess);
+        return File.Exists(library)
+            ? library
+            : throw new ToolException($"{library} is missing; it belongs to the runtime's package", exitCode);
+    }
+
+    private T Keep<T>(T opened)
+        where T : IDisposable
+    {
+        _open.Add(opened);
+        return opened;
+    }
+}
