@@ -14,6 +14,9 @@ public enum ProcessOrigin
 
     /// <summary>A new process that introduced itself (posix_spawn, vfork and exec).</summary>
     Spawn,
+
+    /// <summary>It was there before its recording began: it has blocks that nobody saw born.</summary>
+    Attach,
 }
 
 /// <summary>How a process image ended.</summary>
@@ -30,6 +33,9 @@ public enum ProcessEnding
 
     /// <summary>It is gone; nobody told how.</summary>
     Unknown,
+
+    /// <summary>Its recording ended, and it went on.</summary>
+    Detached,
 }
 
 /// <summary>A process image of a trace.</summary>

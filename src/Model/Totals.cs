@@ -33,6 +33,10 @@ public sealed record Totals
     /// <summary>Frees of blocks that a forked child got from its parent; not among <see cref="Frees"/>.</summary>
     public long InheritedFrees { get; init; }
 
+    /// <summary>Frees of blocks from before the recording of a process that was attached to; not among
+    /// <see cref="Frees"/>. Nobody counts them in a sampled recording.</summary>
+    public long EarlierFrees { get; init; }
+
     /// <summary>Frees of blocks never seen born; not among <see cref="Frees"/>.</summary>
     public long ForeignFrees { get; init; }
 

@@ -1,0 +1,322 @@
+using System.Diagnostics;
+using NativeHeap.Collect.Checks;
+using NativeHeap.Managed.Heaps;
+using NativeHeap.Memory;
+using NativeHeap.Memory.Holding;
+using NativeHeap.Memory.Malloc;
+using NativeHeap.Memory.Proc;
+using NativeHeap.Model;
+
+namespace NativeHeap.Graph.Objects;
+
+/// <summary>
+/// A process as it was at one moment: it is stopped for as long as its heaps are copied and its roots are looked through,
+/// and runs on before anything else is done. For one thread.
+/// </summary>
+public sealed class HeapPicture : IDisposable
+{
+    private const int MostTries = 100;
+    private const ulong MostStackBytes = 1 << 20; // of a stack that are kept to name frames by
+    private const ulong LargeBlock = 1 << 16;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
+
+    private readonly List<IDisposable> _open = [];
+    private HeapCapture? _capture;
+    private TargetCopy? _memory;
+
+    private HeapPicture(string name, int? pid)
+    {
+        Name = name;
+        Pid = pid;
+    }
+
+    /// <summary>For messages: "process 17", or a core's path.</summary>
+    public string Name { get; }
+
+    /// <summary>The process; null for a core.</summary>
+    public int? Pid { get; }
+
+    /// <summary>How long the process was stopped; null for a core.</summary>
+    public TimeSpan? Stopped { get; private set; }
+
+    /// <summary>The runtime; null when there is none.</summary>
+    public ClrTarget? Clr { get; private set; }
+
+    /// <summary>The managed objects; null when there is no runtime.</summary>
+    public ManagedHeap? Heap { get; private set; }
+
+    /// <summary>What keeps managed objects alive.</summary>
+    public IReadOnlyList<HeapRoot> ManagedRoots => _capture?.Roots ?? [];
+
+    /// <summary>Managed methods that ran, and where on the stacks.</summary>
+    public IReadOnlyList<ManagedFrame> ManagedFrames => _capture?.Frames ?? [];
+
+    /// <summary>Pairs of a ConditionalWeakTable.</summary>
+    public IReadOnlyList<(ulong Key, ulong Value)> Dependents => _capture?.Dependents ?? [];
+
+    /// <summary>The native blocks by rising address.</summary>
+    public HeapBlocks Blocks { get; private set; } = null!;
+
+    /// <summary>Which block an address lies in.</summary>
+    public BlockIndex Index { get; private set; } = null!;
+
+    /// <summary>The blocks' memory, and the upper ends of stacks.</summary>
+    public TargetCopy Memory => _memory!;
+
+    /// <summary>Mappings at that moment.</summary>
+    public IReadOnlyList<MemoryMapping> Mappings { get; private set; } = [];
+
+    /// <summary>Threads at that moment.</summary>
+    public IReadOnlyList<HeldThread> Threads { get; private set; } = [];
+
+    /// <summary>What could not be had, for a person.</summary>
+    public IReadOnlyList<string> Notes { get; private set; } = [];
+
+    /// <summary>Words of roots that point into blocks; empty when nobody asked for roots.</summary>
+    internal NativeList<BlockPointer>? BlockPointers { get; private set; }
+
+    /// <summary>Looks at a process.</summary>
+    /// <param name="pid">In our pid namespace.</param>
+    /// <param name="withRoots">Also at what keeps its objects and blocks alive.</param>
+    /// <param name="blocks">Tells its live native blocks while it stands still; null: those its allocator has given out.
+    /// </param>
+    /// <exception cref="ToolException">It cannot be looked at (exit code 3).</exception>
+    public static HeapPicture Take(int pid, bool withRoots, Func<IHeldProcess, HeapBlocks?>? blocks = null)
+    {
+        var process = new ProcessReader(pid);
+        if (process.ReadStat() is not { IsZombie: false })
+        {
+            throw new ToolException($"there is no process {pid}", ExitCodes.Target);
+        }
+
+        var mappings = process.ReadMappings()
+            ?? throw new ToolException(
+                $"the memory of process {pid} may not be read: it belongs to somebody else, or is protected (be root, or "
+                + "its user)", ExitCodes.Target);
+        var picture = new HeapPicture($"process {pid}", pid);
+        try
+        {
+            picture.TakeProcess(pid, withRoots, mappings, blocks);
+            return picture;
+        }
+        catch
+        {
+            picture.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Looks at a core dump.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="withRoots">Also at what keeps its objects and blocks alive.</param>
+    /// <exception cref="ToolException">It cannot be read (exit code 4).</exception>
+    public static HeapPicture TakeCore(string path, bool withRoots)
+    {
+        var picture = new HeapPicture(path, null);
+        try
+        {
+            var core = picture.Keep(CoreDump.TryOpen(path, out var problem)
+                ?? throw new ToolException($"{path} {problem}", ExitCodes.Input));
+            if (ClrTarget.HasRuntime(core.Mappings))
+            {
+                picture.Clr = picture.Keep(ClrTarget.OpenCore(path));
+            }
+
+            picture.Capture(core, withRoots, null);
+            picture.WalkHeap();
+            if (picture.Clr is { } clr && !HeapCapture.IsPossible(clr))
+            {
+                picture.Notes = [.. picture.Notes, "the core was written in the middle of a collection: objects may be missing"];
+            }
+
+            return picture;
+        }
+        catch
+        {
+            picture.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes sure that what is read of the process from now on is still the same program.</summary>
+    /// <exception cref="ToolException">It has ended (exit code 3).</exception>
+    public void ThrowIfGone()
+    {
+        if (Pid is { } pid && Clr is not null && new ProcessReader(pid).ReadStat() is not { IsZombie: false })
+        {
+            throw Ended(pid, null);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        for (var i = _open.Count - 1; i >= 0; i--)
+        {
+            _open[i].Dispose();
+        }
+
+        _open.Clear();
+    }
+
+    private static ToolException Ended(int pid, Exception? cause) =>
+        new($"process {pid} ended while it was looked at", ExitCodes.Target, cause);
+
+    private void TakeProcess(
+        int pid, bool withRoots, IReadOnlyList<MemoryMapping> mappings, Func<IHeldProcess, HeapBlocks?>? blocks)
+    {
+        try
+        {
+            // What can be refused is refused before the process is stopped, and what is slow and may be done is done.
+            Clr = ClrTarget.HasRuntime(mappings) ? Keep(ClrTarget.Attach(pid)) : null;
+            if (Clr is not null)
+            {
+                HeapCapture.Rehearse(Clr);
+            }
+
+            using var tracer = new Tracer();
+            for (var i = 0; !TryTake(tracer, pid, withRoots, blocks, last: i == MostTries); i++)
+            {
+                Thread.Sleep(Pause); // it was collecting garbage
+            }
+
+            WalkHeap();
+        }
+        catch (Exception error) when (error is not (ToolException or OutOfMemoryException)
+            && new ProcessReader(pid).ReadStat() is not { IsZombie: false })
+        {
+            throw Ended(pid, error);
+        }
+    }
+
+    private bool TryTake(
+        Tracer tracer, int pid, bool withRoots, Func<IHeldProcess, HeapBlocks?>? blocks, bool last)
+    {
+        var clock = Stopwatch.StartNew();
+        using var held = tracer.TryHold(pid, Patience, out var problem)
+            ?? throw new ToolException($"process {pid} cannot be stopped to be looked at: {problem}", ExitCodes.Target);
+        Clr?.Hold(held);
+        if (Clr is not null && !HeapCapture.IsPossible(Clr))
+        {
+            return last
+                ? throw new ToolException(
+                    $"process {pid} is collecting garbage whenever it is looked at; try again", ExitCodes.Target)
+                : false;
+        }
+
+        Capture(held, withRoots, blocks);
+        if (!held.IsThere)
+        {
+            throw Ended(pid, null);
+        }
+
+        held.Dispose();
+        Stopped = clock.Elapsed;
+        return true;
+    }
+
+    private void Capture(IHeldProcess held, bool withRoots, Func<IHeldProcess, HeapBlocks?>? blocks)
+    {
+        Mappings = held.Mappings;
+        Threads = held.Threads;
+        Notes = held.Notes;
+        if (Clr is not null)
+        {
+            _capture = Keep(HeapCapture.Take(Clr, withRoots));
+        }
+
+        _memory = Keep(new TargetCopy(held.Memory, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, 0));
+        var malloc = MallocHeap.Read(_memory, held.Mappings);
+        foreach (var segment in malloc.Arenas.SelectMany(arena => arena.Segments))
+        {
+            _memory.Load(segment);
+        }
+
+        Blocks = Keep(blocks?.Invoke(held) ?? AllocatorBlocks.Of(_memory, malloc, held.Mappings));
+        Blocks.Sort();
+        var geometry = HeapGeometry.Read(_memory, malloc, Blocks);
+        Index = Keep(new BlockIndex(Blocks));
+        CopyBlocks(held, geometry);
+        if (withRoots)
+        {
+            FindRoots(held, geometry);
+        }
+
+        _memory.Close();
+    }
+
+    private void FindRoots(IHeldProcess held, HeapGeometry geometry)
+    {
+        var options = new RootOptions
+        {
+            Excluded = [.. ShimMemory.Find(held), .. _capture?.Reserved ?? []],
+            FindsLiveObjects = false,
+        };
+        var roots = RootSet.Find(held, geometry, Blocks, Index, options, CancellationToken.None);
+        BlockPointers = Keep(RootScan.Find(roots, held.Memory, new BlockFinder(Blocks, Index), CancellationToken.None));
+        Notes = [.. Notes, .. geometry.Notes, .. roots.Notes];
+        foreach (var thread in held.Threads)
+        {
+            var start = thread.Registers?.StackPointer ?? 0;
+            if (held.Mappings.FirstOrDefault(mapping => mapping.Start <= start && start < mapping.End) is { } mapping)
+            {
+                Copy(new AddressRange(start, Math.Min(mapping.End, start + MostStackBytes)));
+            }
+        }
+    }
+
+    // Most blocks lie in arenas, which are copied whole; of large ones only what was ever touched.
+    private void CopyBlocks(IHeldProcess held, HeapGeometry geometry)
+    {
+        foreach (var arena in geometry.Arenas)
+        {
+            Copy(arena);
+        }
+
+        using var pages = held.OpenPages();
+        for (var i = 0; i < Blocks.Count; i++)
+        {
+            var (start, end) = (Blocks[i].Address, Blocks[i].Address + Blocks[i].Bytes);
+            if (Blocks[i].Bytes < LargeBlock)
+            {
+                Copy(new AddressRange(start, end));
+                continue;
+            }
+
+            foreach (var range in pages.Present(new AddressRange(start & ~(PageMap.PageBytes - 1), end)))
+            {
+                Copy(range);
+            }
+        }
+    }
+
+    private unsafe void Copy(AddressRange range)
+    {
+        for (var at = range.Start & ~(ulong)(TargetCopy.PieceBytes - 1); at < range.End; at += TargetCopy.PieceBytes)
+        {
+            Memory.At(at, out _);
+        }
+    }
+
+    private void WalkHeap()
+    {
+        Heap = _capture is null ? null : Keep(_capture.Walk());
+        if (Heap is { DamagedSegments: > 0 } heap)
+        {
+            Notes =
+            [
+                .. Notes,
+                $"{heap.DamagedSegments} of {heap.Copy.SegmentCount} heap segments could not be read to their ends",
+            ];
+        }
+    }
+
+    private T Keep<T>(T opened)
+        where T : IDisposable
+    {
+        _open.Add(opened);
+        return opened;
+    }
+}
