@@ -11,4 +11,7 @@ public enum CostGroup
 
     /// <summary>Modules: of every stack in which one occurs, once per stack (inclusive).</summary>
     Module,
+
+    /// <summary>Types of objects and blocks, as they were counted at snapshots.</summary>
+    Type,
 }

@@ -28,9 +28,53 @@ internal sealed class CostSelector(TraceReader trace, MergedTree tree, ProcessSe
                 StackMeasure.Peak => (row.PeakBytes, row.PeakBlocks),
                 StackMeasure.Allocated or StackMeasure.Count => (row.AllocatedBytes, row.Allocations),
                 StackMeasure.Temporary => (row.TemporaryBytes, row.Temporary),
+                StackMeasure.Freed => (row.FreedBytes, row.Frees),
                 _ => throw new ArgumentOutOfRangeException(nameof(measure)),
             };
             Costs.Add(tree.NodeOf(row.Stack), bytes, blocks);
+        }
+    }
+
+    /// <summary>Costs over whole lives of what threads of one tid allocated.</summary>
+    /// <exception cref="ToolException">The trace has no such thread, or does not know who allocated (exit code 2).</exception>
+    public void AddThread(StackMeasure measure, int tid)
+    {
+        if (!trace.HasThreadShares)
+        {
+            throw new ToolException($"{trace.Path} is of an older version and does not say which thread allocated", ExitCodes.Usage);
+        }
+
+        var threads = trace.Threads().Where(thread => processes.Contains(thread.Process)).ToList();
+        var chosen = threads.Where(thread => thread.Tid == tid && Counts(thread.Process, measure)).Select(thread => thread.Id).ToHashSet();
+        if (!threads.Exists(thread => thread.Tid == tid))
+        {
+            throw new ToolException(
+                $"{trace.Path} has no thread {tid}; it has {string.Join(", ", threads.Select(thread => thread.Tid).Take(8))}"
+                + (threads.Count > 8 ? $" and {threads.Count - 8} more" : ""),
+                ExitCodes.Usage);
+        }
+
+        var shares = trace.StackTotals().Where(row => row.Thread is not null)
+            .Select(row => new ThreadShareRow(row.Thread!.Value, row.Stack, row.Allocations, row.AllocatedBytes, row.Frees, row.FreedBytes))
+            .Concat(trace.ThreadShares());
+        foreach (var row in shares.Where(row => chosen.Contains(row.Thread)))
+        {
+            var (bytes, blocks) = measure switch
+            {
+                StackMeasure.Live or StackMeasure.Leaked => (row.AllocatedBytes - row.FreedBytes, row.Allocations - row.Frees),
+                StackMeasure.Freed => (row.FreedBytes, row.Frees),
+                _ => (row.AllocatedBytes, row.Allocations),
+            };
+            Costs.Add(tree.NodeOf(row.Stack), bytes, blocks);
+        }
+    }
+
+    /// <summary>Blocks of some sizes, or freed ones of some lifetimes.</summary>
+    public void AddHistogram(HistogramKind kind, BucketRange range)
+    {
+        foreach (var row in trace.Histogram(kind).Where(row => processes.Contains(row.Process) && range.Contains(row.Bucket)))
+        {
+            Costs.Add(tree.NodeOf(row.Stack), row.Bytes, row.Blocks);
         }
     }
 
@@ -65,6 +109,20 @@ internal sealed class CostSelector(TraceReader trace, MergedTree tree, ProcessSe
             var outlived = row.Death == CohortRow.NeverFreed
                 || (measure == StackMeasure.Live && row.Death >= to);
             if (ever || (outlived && lived[row.Process.Value]))
+            {
+                Costs.Add(tree.NodeOf(row.Stack), row.Bytes, row.Blocks);
+            }
+        }
+    }
+
+    /// <summary>What died from edge <paramref name="from"/> to edge <paramref name="to"/>, whenever it was born.</summary>
+    /// <param name="from">The first bucket.</param>
+    /// <param name="to">One past the last bucket; null: to the end.</param>
+    public void AddFreed(long from, long? to)
+    {
+        foreach (var row in trace.Cohorts().Where(row => processes.Contains(row.Process)))
+        {
+            if (row.Death != CohortRow.NeverFreed && row.Death >= from && !(row.Death >= to))
             {
                 Costs.Add(tree.NodeOf(row.Stack), row.Bytes, row.Blocks);
             }

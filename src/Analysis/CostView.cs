@@ -91,34 +91,16 @@ public static class CostView
         Profile profile, StackQuestion question, double leastShare)
     {
         var (answer, costs, byFunction, nodes) = Join(profile, question);
-        var reversed = new FrameTree(FrameKey.OfFunction);
-        var frames = Enumerable.Range(0, byFunction.FrameCount).Select(i => reversed.Intern(byFunction.FrameAt(i))).ToArray();
-        var ends = new Dictionary<int, (long Bytes, long Blocks)>();
+        var leaves = new List<CallerTree.Leaf>();
         for (var node = 1; node < nodes.Length; node++)
         {
-            var (bytes, blocks) = costs[node];
-            if (bytes == 0 && blocks == 0)
+            if (costs[node] is var (bytes, blocks) && (bytes != 0 || blocks != 0))
             {
-                continue;
+                leaves.Add(new CallerTree.Leaf(nodes[node], bytes, blocks));
             }
-
-            var at = 0;
-            for (var frame = nodes[node]; frame != 0; frame = byFunction.Parent(frame))
-            {
-                at = reversed.Child(at, frames[byFunction.FrameOf(frame)]);
-            }
-
-            var sum = ends.GetValueOrDefault(at);
-            ends[at] = (sum.Bytes + bytes, sum.Blocks + blocks);
         }
 
-        var joined = new CostTable(reversed.Count);
-        foreach (var (node, (bytes, blocks)) in ends)
-        {
-            joined.Add(node, bytes, blocks);
-        }
-
-        return (answer, Tree(reversed, joined, answer.By == StackMeasure.Count, leastShare));
+        return (answer, new CallerTree(byFunction, answer.By == StackMeasure.Count, leastShare, MostDepth).Grow(leaves));
     }
 
     private static (StackAnswer Answer, CostTable Costs, FrameTree ByFunction, int[] Nodes) Join(

@@ -1,3 +1,4 @@
+using System.Numerics;
 using NativeHeap.Model;
 
 namespace NativeHeap.Analysis;
@@ -9,11 +10,13 @@ internal sealed class FrameTree(Func<Frame, FrameKey> key)
 {
     private readonly List<Frame> _frames = [];
     private readonly Dictionary<FrameKey, int> _frameIds = [];
-    private readonly List<Node> _nodes = [new Node(0, -1)];
-    private readonly Dictionary<(int Parent, int Frame), int> _children = [];
+    private int[] _parents = [0];
+    private int[] _frameOf = [-1];
+    private int[] _places = new int[64]; // nodes by parent and frame, open addressing; 0: empty
+    private int _shift = 64 - 6;
 
     /// <summary>Nodes, root included.</summary>
-    public int Count => _nodes.Count;
+    public int Count { get; private set; } = 1;
 
     /// <summary>Different frames.</summary>
     public int FrameCount => _frames.Count;
@@ -22,10 +25,10 @@ internal sealed class FrameTree(Func<Frame, FrameKey> key)
     public Frame FrameAt(int frame) => _frames[frame];
 
     /// <summary>A node's parent.</summary>
-    public int Parent(int node) => _nodes[node].Parent;
+    public int Parent(int node) => _parents[node];
 
     /// <summary>A node's frame; of the root there is none (-1).</summary>
-    public int FrameOf(int node) => _nodes[node].Frame;
+    public int FrameOf(int node) => _frameOf[node];
 
     /// <summary>The number of a frame, the same for all that are equal.</summary>
     public int Intern(Frame frame)
@@ -44,14 +47,45 @@ internal sealed class FrameTree(Func<Frame, FrameKey> key)
     /// <summary>The child of a node for a frame, made when there is none.</summary>
     public int Child(int parent, int frame)
     {
-        if (!_children.TryGetValue((parent, frame), out var child))
+        var place = PlaceOf(parent, frame);
+        if (_places[place] != 0)
         {
-            child = _nodes.Count;
-            _nodes.Add(new Node(parent, frame));
-            _children.Add((parent, frame), child);
+            return _places[place];
         }
 
-        return child;
+        if (Count == _parents.Length || (Count + 1) * 2 > _places.Length)
+        {
+            EnsureCapacity(Count * 2);
+            place = PlaceOf(parent, frame);
+        }
+
+        _places[place] = Count;
+        _parents[Count] = parent;
+        _frameOf[Count] = frame;
+        return Count++;
+    }
+
+    /// <summary>Makes room for so many nodes at once.</summary>
+    public void EnsureCapacity(int nodes)
+    {
+        if (nodes > _parents.Length)
+        {
+            Array.Resize(ref _parents, nodes);
+            Array.Resize(ref _frameOf, nodes);
+        }
+
+        var places = (int)BitOperations.RoundUpToPowerOf2((uint)nodes * 2);
+        if (places <= _places.Length)
+        {
+            return;
+        }
+
+        _places = new int[places];
+        _shift = 64 - BitOperations.Log2((uint)places);
+        for (var node = 1; node < Count; node++)
+        {
+            _places[PlaceOf(_parents[node], _frameOf[node])] = node;
+        }
     }
 
     /// <summary>Takes another tree's nodes over.</summary>
@@ -60,6 +94,7 @@ internal sealed class FrameTree(Func<Frame, FrameKey> key)
     {
         var frames = other._frames.ConvertAll(Intern);
         var nodes = new int[other.Count];
+        EnsureCapacity(Count + (other.Count / 2));
         for (var node = 1; node < nodes.Length; node++)
         {
             nodes[node] = Child(nodes[other.Parent(node)], frames[other.FrameOf(node)]);
@@ -73,9 +108,9 @@ internal sealed class FrameTree(Func<Frame, FrameKey> key)
     {
         EntryPoint? entry = null;
         var frames = new List<Frame>();
-        for (; node != 0; node = _nodes[node].Parent)
+        for (; node != 0; node = _parents[node])
         {
-            var frame = _frames[_nodes[node].Frame];
+            var frame = _frames[_frameOf[node]];
             if (frame.Location.Kind == FrameKind.Entry)
             {
                 entry ??= (EntryPoint)(int)frame.Location.Offset;
@@ -89,7 +124,19 @@ internal sealed class FrameTree(Func<Frame, FrameKey> key)
         return new CallStack(entry, frames);
     }
 
-    private readonly record struct Node(int Parent, int Frame);
+    /// <summary>Where a node is in the table, or would be.</summary>
+    private int PlaceOf(int parent, int frame)
+    {
+        var mask = _places.Length - 1;
+        var hash = (((ulong)(uint)parent << 32) | (uint)frame) * 0x9E3779B97F4A7C15; // Knuth's multiplicative hashing
+        var place = (int)(hash >> _shift);
+        while (_places[place] is not 0 and var node && (_parents[node] != parent || _frameOf[node] != frame))
+        {
+            place = (place + 1) & mask;
+        }
+
+        return place;
+    }
 }
 
 /// <summary>What makes frames equal: the name where there is one, else the place.</summary>
@@ -116,6 +163,13 @@ internal readonly record struct FrameKey(
         return frame.Name is { Function: not null } name
             ? key with { Name = name with { File = null, Line = null, Inlined = false } }
             : key;
+    }
+
+    /// <summary>By function alone, between two traces: modules by file name.</summary>
+    public static FrameKey OfFunctionBetweenTraces(Frame frame)
+    {
+        var key = OfFunction(frame);
+        return key with { Module = key.Module is null ? null : Path.GetFileName(key.Module), BuildId = null };
     }
 
     /// <summary>Between two traces: modules by file name, for they may have been installed elsewhere, and code of modules

@@ -44,8 +44,8 @@ public readonly record struct CostChange(long BytesBefore, long BytesAfter, long
         BlocksAfter + other.BlocksAfter));
 }
 
-/// <summary>One thing that changed: a stack, or a function or module by name.</summary>
-/// <param name="Stack">The stack; null for a function or module.</param>
+/// <summary>One thing that changed: a stack, or a function, module or type by name.</summary>
+/// <param name="Stack">The stack; null for what has a name.</param>
 /// <param name="Name">Its name; null for a stack.</param>
 /// <param name="Change">How.</param>
 public sealed record DiffItem(CallStack? Stack, string? Name, CostChange Change);
@@ -65,7 +65,7 @@ public sealed record DiffAnswer
     /// <summary>How many changed, before any limit.</summary>
     public required int ChangeCount { get; init; }
 
-    /// <summary>All stacks together, those that did not change too.</summary>
+    /// <summary>All together, those that did not change too.</summary>
     public required CostChange Sum { get; init; }
 
     /// <summary>File names of modules that are in both, but not the same build: their stacks were compared by function,
@@ -86,12 +86,18 @@ public static class HeapDiff
         ArgumentNullException.ThrowIfNull(before);
         ArgumentNullException.ThrowIfNull(after);
         ArgumentNullException.ThrowIfNull(question);
+        if (question.Group == CostGroup.Type)
+        {
+            return CompareTypes(before, after, question);
+        }
+
         var first = before.Select(new StackQuestion { By = question.By, Moment = question.Before });
         var second = after.Select(new StackQuestion { By = question.By, Moment = question.After });
-        var rebuilt = RebuiltModules(before.Tree.Frames, after.Tree.Frames);
-        var tree = new FrameTree(frame => FrameKey.BetweenTraces(frame, rebuilt));
-        var beforeNodes = tree.Join(before.Tree.Frames);
-        var afterNodes = ReferenceEquals(before, after) ? beforeNodes : tree.Join(after.Tree.Frames);
+        var isOne = ReferenceEquals(before, after); // two states of one trace have one tree
+        var rebuilt = isOne ? [] : RebuiltModules(before.Tree.Frames, after.Tree.Frames);
+        var tree = isOne ? before.Tree.Frames : new FrameTree(frame => FrameKey.BetweenTraces(frame, rebuilt));
+        var beforeNodes = isOne ? null : tree.Join(before.Tree.Frames);
+        var afterNodes = isOne ? null : tree.Join(after.Tree.Frames);
         var changes = new CostChange[tree.Count];
         Add(changes, beforeNodes, first.Costs, (bytes, blocks) => new CostChange(bytes, 0, blocks, 0));
         Add(changes, afterNodes, second.Costs, (bytes, blocks) => new CostChange(0, bytes, 0, blocks));
@@ -105,6 +111,39 @@ public static class HeapDiff
             Sum = new CostChange(first.Costs.Bytes, second.Costs.Bytes, first.Costs.Blocks, second.Costs.Blocks),
             Rebuilt = [.. rebuilt.Order(StringComparer.Ordinal)],
         };
+    }
+
+    private static DiffAnswer CompareTypes(Profile before, Profile after, DiffQuestion question)
+    {
+        if (question.By is not (null or StackMeasure.Live))
+        {
+            throw new ToolException("types are counted of what is live, so --group type goes with --by live alone", ExitCodes.Usage);
+        }
+
+        var (first, second) = (before.TypesAt(question.Before), after.TypesAt(question.After));
+        var types = first.Concat(second).Select(type => (type.Type, type.Kind)).Distinct().ToDictionary(key => key, _ => default(CostChange));
+        Add(first, (bytes, count) => new CostChange(bytes, 0, count, 0));
+        Add(second, (bytes, count) => new CostChange(0, bytes, 0, count));
+        var items = types.Where(type => type.Value.IsChange)
+            .OrderBy(type => type.Key)
+            .Select(type => (type.Value, (Func<DiffItem>)(() => new DiffItem(null, type.Key.Type, type.Value)))).ToList();
+        return new DiffAnswer
+        {
+            By = StackMeasure.Live,
+            Group = CostGroup.Type,
+            Items = Largest(items, question.Top),
+            ChangeCount = items.Count,
+            Sum = types.Values.Aggregate(default(CostChange), (sum, change) => sum.Plus(change)),
+            Rebuilt = [],
+        };
+
+        void Add(IEnumerable<TypeCount> counts, Func<long, long, CostChange> change)
+        {
+            foreach (var type in counts)
+            {
+                types[(type.Type, type.Kind)] = types[(type.Type, type.Kind)].Plus(change(type.Bytes, type.Count));
+            }
+        }
     }
 
     private static HashSet<string> RebuiltModules(FrameTree before, FrameTree after)
@@ -135,15 +174,20 @@ public static class HeapDiff
         return modules;
     }
 
+    /// <param name="changes">By node of the joined tree.</param>
+    /// <param name="nodes">What a node became there; null: it is the same tree.</param>
+    /// <param name="costs">By node of the trace's own.</param>
+    /// <param name="change">A cost as a change.</param>
     private static void Add(
-        CostChange[] changes, int[] nodes, CostTable costs, Func<long, long, CostChange> change)
+        CostChange[] changes, int[]? nodes, CostTable costs, Func<long, long, CostChange> change)
     {
-        for (var node = 0; node < nodes.Length; node++)
+        for (var node = 0; node < costs.Count; node++)
         {
             var (bytes, blocks) = costs[node];
             if (bytes != 0 || blocks != 0)
             {
-                changes[nodes[node]] = changes[nodes[node]].Plus(change(bytes, blocks));
+                ref var sum = ref changes[nodes?[node] ?? node];
+                sum = sum.Plus(change(bytes, blocks));
             }
         }
     }

@@ -32,7 +32,9 @@ public sealed record HeapTimeline
 /// come at once.
 /// </param>
 /// <param name="RssBytes">Resident set size; null when nobody has looked yet.</param>
-public readonly record struct TimelinePoint(long TimeNs, long LiveBytes, long LivePeakBytes, long? RssBytes);
+/// <param name="AllocatedBytes">Bytes allocated up to then.</param>
+public readonly record struct TimelinePoint(
+    long TimeNs, long LiveBytes, long LivePeakBytes, long? RssBytes, long AllocatedBytes = 0);
 
 /// <summary>Live bytes of one stack over time.</summary>
 /// <param name="Stack">The stack.</param>
@@ -45,7 +47,7 @@ public sealed record TimelineQuestion
     /// <summary>Only the processes of this pid; null: all.</summary>
     public int? Pid { get; init; }
 
-    /// <summary>How many stacks get a series of their own.</summary>
+    /// <summary>How many stacks get a series of their own; 0: no stacks are asked about, which is much cheaper.</summary>
     public int Stacks { get; init; } = 8;
 
     /// <summary>About the most points of a series.</summary>

@@ -22,6 +22,7 @@ internal sealed class MergedTree
             frames[id] = FramesOf(new LocationId(id), names[id - 1]);
         }
 
+        Frames.EnsureCapacity(stacks.Count / 4 * 5); // a stack's frame may be several, where code was inlined
         _nodeOfStack = new int[stacks.Count + 1];
         for (var id = 1; id <= stacks.Count; id++)
         {

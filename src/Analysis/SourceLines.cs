@@ -23,12 +23,13 @@ public static class SourceLines
     /// <summary>The source files of a trace, those with the most live bytes of their own first.</summary>
     /// <param name="profile">The trace.</param>
     /// <param name="pid">Only the processes of this pid; null: all.</param>
-    /// <exception cref="ToolException">The trace cannot be read (4).</exception>
-    public static IReadOnlyList<SourceFile> Of(Profile profile, int? pid = null)
+    /// <param name="module">Only stacks that run through this module; null: all.</param>
+    /// <exception cref="ToolException">The trace cannot be read (4), or has no such pid or module (2).</exception>
+    public static IReadOnlyList<SourceFile> Of(Profile profile, int? pid = null, string? module = null)
     {
         ArgumentNullException.ThrowIfNull(profile);
-        var live = profile.Select(new StackQuestion { By = StackMeasure.Live, Pid = pid }).Costs;
-        var ever = profile.Select(new StackQuestion { By = StackMeasure.Allocated, Pid = pid }).Costs;
+        var live = profile.Select(new StackQuestion { By = StackMeasure.Live, Pid = pid, Module = module }).Costs;
+        var ever = profile.Select(new StackQuestion { By = StackMeasure.Allocated, Pid = pid, Module = module }).Costs;
         var tree = profile.Tree.Frames;
         var names = new FrameNames<(string File, int Line)>(tree, FrameNaming.TryLine);
         var costs = new (long Live, long Allocated, long Allocations)[names.Count];

@@ -20,6 +20,9 @@ public enum StackMeasure
 
     /// <summary>Alive when the process ended; processes that have not ended do not count.</summary>
     Leaked,
+
+    /// <summary>Freed ever, or within a range of time.</summary>
+    Freed,
 }
 
 /// <summary>The words for <see cref="StackMeasure"/> on the command line and in JSON.</summary>
@@ -37,6 +40,7 @@ public static class StackMeasures
         StackMeasure.Count => "count",
         StackMeasure.Temporary => "temporary",
         StackMeasure.Leaked => "leaked",
+        StackMeasure.Freed => "freed",
         _ => throw new ArgumentOutOfRangeException(nameof(measure)),
     };
 

@@ -24,6 +24,18 @@ public sealed record StackQuestion
     /// <summary>Only the processes of this pid; null: all.</summary>
     public int? Pid { get; init; }
 
+    /// <summary>Only what threads of this tid allocated; null: all.</summary>
+    public int? Tid { get; init; }
+
+    /// <summary>Only stacks that run through this module, by its file name or path; null: all.</summary>
+    public string? Module { get; init; }
+
+    /// <summary>Only blocks of these sizes; null: all. Goes with what was allocated ever.</summary>
+    public BucketRange? Sizes { get; init; }
+
+    /// <summary>Only blocks that lived so long in microseconds and were freed; null: all.</summary>
+    public BucketRange? LifetimesUs { get; init; }
+
     /// <summary>The most stacks to give; null: all.</summary>
     public int? Top { get; init; }
 
@@ -34,7 +46,8 @@ public sealed record StackQuestion
     /// <exception cref="ToolException">The parts of the question contradict each other (exit code 2).</exception>
     internal StackMeasure Measure()
     {
-        var measure = By ?? (Moment == TraceReference.Peak ? StackMeasure.Peak : StackMeasure.Live);
+        var measure = By ?? Default();
+        CheckFilters(measure);
         if (Moment is not null and not TraceReference.End)
         {
             var fits = Moment == TraceReference.Peak ? StackMeasure.Peak : StackMeasure.Live;
@@ -60,6 +73,43 @@ public sealed record StackQuestion
         return measure;
     }
 
+    private StackMeasure Default() => this switch
+    {
+        { Sizes: not null } => StackMeasure.Allocated,
+        { LifetimesUs: not null } => StackMeasure.Freed,
+        { Moment: TraceReference.Peak } => StackMeasure.Peak,
+        _ => StackMeasure.Live,
+    };
+
+    // What a trace keeps by thread, size and lifetime it keeps over whole lives, and each by itself.
+    private void CheckFilters(StackMeasure measure)
+    {
+        var isWhole = AtNs is null && !HasRange && Moment is null or TraceReference.End;
+        if (Tid is not null)
+        {
+            Require(isWhole, "--thread does not go with times and snapshots: what threads did is kept over whole lives");
+            Require(
+                measure is not (StackMeasure.Peak or StackMeasure.Temporary),
+                $"--thread does not go with --by {measure.Name()}: threads have no shares in that");
+        }
+
+        if (Sizes is not null)
+        {
+            Require(measure is StackMeasure.Allocated or StackMeasure.Count, $"sizes are kept of what was allocated, not of what is {measure.Name()}: use --by allocated or count");
+        }
+
+        if (LifetimesUs is not null)
+        {
+            Require(measure == StackMeasure.Freed, $"only what was freed has a lifetime: use --by freed, not {measure.Name()}");
+        }
+
+        if (Sizes is not null || LifetimesUs is not null)
+        {
+            Require(isWhole && Tid is null, "sizes and lifetimes do not go with times, snapshots and --thread: they are kept over whole lives");
+            Require(Sizes is null || LifetimesUs is null, "sizes and lifetimes are kept apart: ask for one of them");
+        }
+    }
+
     private static void Require(bool condition, string message)
     {
         if (!condition)
@@ -72,11 +122,17 @@ public sealed record StackQuestion
 /// <summary>The answer to a <see cref="StackQuestion"/>.</summary>
 public sealed record StackAnswer
 {
+    /// <summary>False when the recording was sampled: bytes and blocks are estimates.</summary>
+    public bool IsExact { get; init; } = true;
+
     /// <summary>What was weighed by.</summary>
     public required StackMeasure By { get; init; }
 
     /// <summary>The stacks, largest first; no more than were asked for. Made as they are enumerated.</summary>
     public required IReadOnlyList<StackCost> Stacks { get; init; }
+
+    /// <summary>The same by node of <see cref="Profile.Stacks"/>, for whoever has use for all of them.</summary>
+    public IReadOnlyList<NodeCost> Costs { get; init; } = [];
 
     /// <summary>How many stacks there are, before any limit.</summary>
     public required int StackCount { get; init; }
@@ -101,4 +157,16 @@ public sealed record StackAnswer
 
     /// <summary>Width of the buckets, whose edges those are.</summary>
     public long? BucketNs { get; init; }
+
+    /// <summary>The thread that was asked for; null: all.</summary>
+    public int? Tid { get; init; }
+
+    /// <summary>The module that was asked for; null: all.</summary>
+    public string? Module { get; init; }
+
+    /// <summary>The sizes that count, widened to powers of two; null: all.</summary>
+    public BucketRange? Sizes { get; init; }
+
+    /// <summary>The lifetimes that count, widened likewise; null: all.</summary>
+    public BucketRange? LifetimesUs { get; init; }
 }

@@ -5,12 +5,27 @@ namespace NativeHeap.Analysis;
 
 /// <summary>Makes a <see cref="HeapTimeline"/>: sums from the timeline rows, stacks from the cohorts.</summary>
 internal sealed class TimelineBuilder(
-    TraceReader trace, MergedTree tree, ProcessSelection processes, TimelineQuestion question)
+    TraceReader trace, Lazy<MergedTree> stacks, ProcessSelection processes, TimelineQuestion question)
 {
     private readonly long _endNs = Math.Max(1, processes.EndNs(trace));
 
+    private MergedTree Tree => stacks.Value;
+
     public HeapTimeline Build(Peak peak)
     {
+        if (question.Stacks == 0)
+        {
+            return new HeapTimeline
+            {
+                EndNs = _endNs,
+                Points = SumOverProcesses(),
+                StackTimesNs = [],
+                Stacks = [],
+                OtherBytes = [],
+                Peak = peak,
+            };
+        }
+
         var top = LargestNodes();
         var width = trace.Info.BucketNs ?? _endNs;
         var edges = (int)Math.Min((_endNs / width) + 1, CohortRow.MaxBucket + 1L);
@@ -21,7 +36,7 @@ internal sealed class TimelineBuilder(
             EndNs = _endNs,
             Points = SumOverProcesses(),
             StackTimesNs = [.. kept.Select(edge => Math.Min(edge * width, _endNs))],
-            Stacks = [.. top.Select((node, i) => new StackSeries(tree.StackOf(node), Pick(series[i], kept)))],
+            Stacks = [.. top.Select((node, i) => new StackSeries(Tree.StackOf(node), Pick(series[i], kept)))],
             OtherBytes = [.. kept.Select(edge => series[^1][edge] - top.Select((_, i) => series[i][edge]).Sum())],
             Peak = peak,
         };
@@ -32,17 +47,17 @@ internal sealed class TimelineBuilder(
     /// <summary>The merged stacks that held most at the peak or at the end.</summary>
     private int[] LargestNodes()
     {
-        var costs = new CostTable(tree.Count);
+        var costs = new CostTable(Tree.Count);
         foreach (var row in trace.StackTotals())
         {
             if (processes.Contains(row.Process))
             {
                 var peak = processes.IsAll ? row.PeakBytes : row.ProcessPeakBytes;
-                costs.Add(tree.NodeOf(row.Stack), Math.Max(peak, row.AllocatedBytes - row.FreedBytes), 0);
+                costs.Add(Tree.NodeOf(row.Stack), Math.Max(peak, row.AllocatedBytes - row.FreedBytes), 0);
             }
         }
 
-        return [.. costs.Largest(byBlocks: false).Take(question.Stacks)];
+        return [.. costs.Largest(byBlocks: false).Take(question.Stacks).Select(cost => cost.Node)];
     }
 
     /// <summary>Live bytes at each edge, and last at the end: one array for each node, then one for all stacks.</summary>
@@ -76,7 +91,7 @@ internal sealed class TimelineBuilder(
             }
 
             Change(series[^1], born, died, row.Bytes);
-            if (rank.TryGetValue(tree.NodeOf(row.Stack), out var index))
+            if (rank.TryGetValue(Tree.NodeOf(row.Stack), out var index))
             {
                 Change(series[index], born, died, row.Bytes);
             }
@@ -137,6 +152,8 @@ internal sealed class TimelineBuilder(
         var thinner = new PointThinner(_endNs, question.Points);
         var live = new long[trace.Processes.Count + 1];
         var rss = new long?[trace.Processes.Count + 1];
+        var allocated = new long[trace.Processes.Count + 1];
+        var allocatedSum = 0L;
         var liveSum = 0L;
         var rssSum = 0L;
         var rssKnown = 0;
@@ -151,7 +168,10 @@ internal sealed class TimelineBuilder(
             rssSum = checked(rssSum - (rss[process] ?? 0) + (newRss ?? 0));
             rssKnown += (newRss is null ? 0 : 1) - (rss[process] is null ? 0 : 1);
             rss[process] = newRss;
-            thinner.Add(new TimelinePoint(row.TimeNs, liveSum, most, rssKnown > 0 ? rssSum : null));
+            var grown = Math.Max(row.AllocatedBytes, allocated[process]); // the last state, of nothing, has no counters
+            allocatedSum = checked(allocatedSum + grown - allocated[process]);
+            allocated[process] = grown;
+            thinner.Add(new TimelinePoint(row.TimeNs, liveSum, most, rssKnown > 0 ? rssSum : null, allocatedSum));
         }
 
         return thinner.Finish();

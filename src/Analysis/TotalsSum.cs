@@ -21,6 +21,7 @@ internal static class TotalsSum
             Peak = PeakOf(trace, selection),
             TemporaryAllocations = Sum(all, t => t.TemporaryAllocations),
             InheritedFrees = Sum(all, t => t.InheritedFrees),
+            EarlierFrees = Sum(all, t => t.EarlierFrees),
             ForeignFrees = Sum(all, t => t.ForeignFrees),
             MissedCalls = Sum(all, t => t.MissedCalls),
             DurationNs = selection.EndNs(trace) - all.Min(p => p.StartNs),

@@ -10,7 +10,7 @@ internal struct KeyOrder
     private bool _any;
 
     /// <exception cref="TraceException">The key is not above the one before.</exception>
-    public void Next(Statement row, long first, long second = 0, long third = 0, long fourth = 0)
+    public void Next(TableRows row, long first, long second = 0, long third = 0, long fourth = 0)
     {
         var key = (first, second, third, fourth);
         if (_any && key.CompareTo(_last) <= 0)

@@ -9,8 +9,14 @@ internal static class Limits
     /// <summary>Longest row, for SQLite itself.</summary>
     public const int RowBytes = 8 << 20;
 
+    /// <summary>What a heap-check found, in all its pieces.</summary>
+    public const int LeakGraphBytes = 1 << 30;
+
     /// <summary>Deepest stack: the native limit of 1,024 frames and room for interpreter frames among them.</summary>
     public const int StackDepth = 4096;
+
+    /// <summary>Nodes of the tree: a region has room for 4 million.</summary>
+    public const int StackNodes = 1 << 26;
 
     /// <summary>Functions inlined into each other at one place.</summary>
     public const int InlineDepth = 1024;

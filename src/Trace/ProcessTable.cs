@@ -13,10 +13,12 @@ internal static class ProcessTable
 
     /// <param name="database">The trace.</param>
     /// <param name="lastNs">The end of processes that have none: the trace's last known moment.</param>
-    public static List<ProcessInfo> Read(TraceDatabase database, long lastNs)
+    /// <param name="version">The trace's.</param>
+    public static List<ProcessInfo> Read(TraceDatabase database, long lastNs, long version)
     {
+        var columns = Columns + (version < SchemaCheck.EarlierFreesSince ? ", 0" : ", earlier_frees");
         var processes = new List<ProcessInfo>();
-        using var statement = new Statement(database, "process", Columns);
+        using var statement = new Statement(database, "process", columns);
         while (statement.Next())
         {
             var id = processes.Count + 1;
@@ -73,6 +75,7 @@ internal static class ProcessTable
         TemporaryAllocations = row.Count(27),
         InheritedFrees = row.Count(28),
         ForeignFrees = row.Count(29),
+        EarlierFrees = row.Count(30),
         DurationNs = durationNs,
     };
 

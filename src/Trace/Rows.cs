@@ -15,6 +15,7 @@ namespace NativeHeap.Trace;
 /// <param name="PeakBytes">Their bytes.</param>
 /// <param name="ProcessPeakBlocks">Live at the process's own peak.</param>
 /// <param name="ProcessPeakBytes">Their bytes.</param>
+/// <param name="Thread">Row of the only thread that allocated; null: several did, or nobody noted it.</param>
 public readonly record struct StackTotalRow(
     ProcessId Process,
     StackId Stack,
@@ -27,7 +28,18 @@ public readonly record struct StackTotalRow(
     long PeakBlocks,
     long PeakBytes,
     long ProcessPeakBlocks,
-    long ProcessPeakBytes);
+    long ProcessPeakBytes,
+    int? Thread = null);
+
+/// <summary>A thread's share in a stack that several threads allocated by.</summary>
+/// <param name="Thread">Row of the thread.</param>
+/// <param name="Stack">The stack.</param>
+/// <param name="Allocations">Allocations by the thread.</param>
+/// <param name="AllocatedBytes">Their bytes.</param>
+/// <param name="Frees">How many of them were freed, by whichever thread.</param>
+/// <param name="FreedBytes">Their bytes.</param>
+public readonly record struct ThreadShareRow(
+    int Thread, StackId Stack, long Allocations, long AllocatedBytes, long Frees, long FreedBytes);
 
 /// <summary>Blocks of one stack that were born in one bucket of time and died in one.</summary>
 /// <param name="Process">The process.</param>
@@ -52,6 +64,17 @@ public readonly record struct CohortRow(
 /// <param name="Reason"><c>asked</c>, <c>interval</c> or <c>growth</c>.</param>
 /// <param name="TimeNs">Nanoseconds since the trace's start.</param>
 public sealed record Snapshot(int Number, string? Name, string Reason, long TimeNs);
+
+/// <summary>A heap-check.</summary>
+/// <param name="Number">From 1.</param>
+/// <param name="Process">The process that was looked at.</param>
+/// <param name="TimeNs">Nanoseconds since the trace's start.</param>
+/// <param name="Level"><c>normal</c>, <c>strict</c>, <c>draconian</c> or <c>asked</c>.</param>
+/// <param name="HeldNs">How long the process stood still.</param>
+/// <param name="IsComplete">False: nothing is known but what was not freed.</param>
+/// <param name="Graph">What was found; read by whoever knows the format.</param>
+public sealed record LeakCheckRow(
+    int Number, ProcessId Process, long TimeNs, string Level, long HeldNs, bool IsComplete, ReadOnlyMemory<byte> Graph);
 
 /// <summary>What a stack had alive at a snapshot.</summary>
 /// <param name="Process">The process.</param>
@@ -96,3 +119,10 @@ public enum HistogramKind
     /// <summary>Time from birth to death in microseconds, freed blocks only.</summary>
     Lifetime,
 }
+
+/// <summary>One part of a process's resident memory at one look; <c>rss</c> is all of it, <c>unexplained</c> the rest.</summary>
+/// <param name="Process">The process.</param>
+/// <param name="TimeNs">When, nanoseconds since the trace's start.</param>
+/// <param name="Part">The part's name.</param>
+/// <param name="Bytes">Its bytes; negative only for what is unexplained.</param>
+public readonly record struct LedgerRow(ProcessId Process, long TimeNs, string Part, long Bytes);

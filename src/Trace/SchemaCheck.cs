@@ -9,10 +9,31 @@ internal static class SchemaCheck
     private const long ApplicationId = 0x4E484550; // "NHEP"
 
     /// <summary>The newest schema this reader knows.</summary>
-    public const long Version = 1;
+    public const long Version = 3;
 
+    /// <summary>The first version that keeps tables packed.</summary>
+    public const long PackedSince = 2;
+
+    /// <summary>The first version that counts frees of blocks from before an attach.</summary>
+    public const long EarlierFreesSince = 3;
+
+    /// <summary>Tables and columns (<c>table.column</c>) that older versions had not, by the version they came with.</summary>
+    private static readonly Dictionary<string, long> s_since = new(StringComparer.Ordinal)
+    {
+        ["gc_pause"] = 3,
+        ["leak_check"] = 2,
+        ["leak_graph"] = 2,
+        ["ledger_gauge"] = 3,
+        ["packed"] = PackedSince,
+        ["process.earlier_frees"] = EarlierFreesSince,
+        ["snapshot_type"] = 2,
+        ["stack_total.thread_id"] = 2,
+        ["thread_total"] = 2,
+    };
+
+    /// <returns>The trace's version.</returns>
     /// <exception cref="TraceException">It is no trace, or none that this version can read.</exception>
-    public static void Verify(TraceDatabase database)
+    public static long Verify(TraceDatabase database)
     {
         var application = Pragma(database, "application_id");
         if (application == 0 && Columns(database).Count == 0)
@@ -38,7 +59,16 @@ internal static class SchemaCheck
             throw database.Damaged($"trace version {version}");
         }
 
-        VerifyTables(database);
+        VerifyTables(database, version);
+        return version;
+    }
+
+    /// <summary>The statement that makes a table of ours.</summary>
+    public static string Definition(string table)
+    {
+        using var model = TraceDatabase.OpenEmpty(Schema());
+        using var statement = new Statement(model, "sqlite_schema", "sql", $"WHERE name = '{table}'");
+        return statement.Next() ? statement.Text(0) : throw new ArgumentException("no such table", nameof(table));
     }
 
     private static long Pragma(TraceDatabase database, string name)
@@ -47,24 +77,31 @@ internal static class SchemaCheck
         return statement.Next() ? statement.Long(0, long.MinValue, long.MaxValue) : 0;
     }
 
-    private static void VerifyTables(TraceDatabase database)
+    private static void VerifyTables(TraceDatabase database, long version)
     {
         var actual = Columns(database);
         using var model = TraceDatabase.OpenEmpty(Schema());
         foreach (var (table, columns) in Columns(model))
         {
+            if (!IsIn(table, version))
+            {
+                continue;
+            }
+
             if (!actual.TryGetValue(table, out var found))
             {
                 throw database.Damaged($"table {table} is missing");
             }
 
-            var missing = columns.Except(found).FirstOrDefault();
+            var missing = columns.Except(found).FirstOrDefault(column => IsIn($"{table}.{column}", version));
             if (missing is not null)
             {
                 throw database.Damaged($"column {table}.{missing} is missing");
             }
         }
     }
+
+    private static bool IsIn(string name, long version) => s_since.GetValueOrDefault(name) <= version;
 
     /// <summary>Tables and their stored columns; views, virtual tables and computed columns do not count.</summary>
     private static Dictionary<string, HashSet<string>> Columns(TraceDatabase database)

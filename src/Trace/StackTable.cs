@@ -23,16 +23,16 @@ public sealed class StackTable
     /// <summary>Where in code <paramref name="stack"/> is; not for the root.</summary>
     public LocationId Location(StackId stack) => new(_locations[stack.Value]);
 
-    internal static StackTable Read(TraceDatabase database, int locationCount)
+    internal static StackTable Read(TableRows rows, int locationCount)
     {
         var parents = new List<int> { 0 };
         var locations = new List<int> { 0 };
         var depths = new List<int> { 0 };
-        using var statement = new Statement(database, "stack", "id, parent_id, location_id");
+        using var statement = rows;
         while (statement.Next())
         {
             var id = parents.Count;
-            statement.Int(0, id, id); // dense
+            statement.Int(0, id, Math.Min(id, Limits.StackNodes)); // dense
             var parent = statement.Int(1, 0, id - 1);
             var depth = depths[parent] + 1;
             if (depth > Limits.StackDepth)

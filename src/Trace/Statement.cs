@@ -6,10 +6,11 @@ namespace NativeHeap.Trace;
 /// One query on a trace whose content is not trusted: every column is taken with the type and the range it must have,
 /// anything else is a <see cref="TraceException"/>. Not for several threads.
 /// </summary>
-internal sealed class Statement : IDisposable
+internal sealed class Statement : TableRows
 {
     private readonly TraceDatabase _database;
     private readonly sqlite3_stmt _statement;
+    private readonly nint _handle;
     private readonly string _table;
 
     /// <summary>Asks for columns of one table; <paramref name="rest"/> may filter and order.</summary>
@@ -18,12 +19,12 @@ internal sealed class Statement : IDisposable
         _database = database;
         _table = table;
         _statement = database.Prepare($"SELECT {columns} FROM {table} {rest}");
+        _handle = _statement.DangerousGetHandle(); // alive as long as this object is in use
     }
 
-    /// <summary>Moves to the next row; false after the last.</summary>
-    public bool Next()
+    public override bool Next()
     {
-        var result = raw.sqlite3_step(_statement);
+        var result = SqliteRows.Step(_handle);
         if (result == raw.SQLITE_ROW)
         {
             return true;
@@ -39,27 +40,18 @@ internal sealed class Statement : IDisposable
 
     public void Bind(int parameter, long value) => raw.sqlite3_bind_int64(_statement, parameter, value);
 
-    public bool IsNull(int column) => raw.sqlite3_column_type(_statement, column) == raw.SQLITE_NULL;
+    public override bool IsNull(int column) => SqliteRows.ColumnType(_handle, column) == raw.SQLITE_NULL;
 
-    public long Long(int column, long min, long max)
+    public override long Long(int column, long min, long max)
     {
-        if (raw.sqlite3_column_type(_statement, column) != raw.SQLITE_INTEGER)
+        if (SqliteRows.ColumnType(_handle, column) != raw.SQLITE_INTEGER)
         {
             throw Damaged(column, "no number");
         }
 
-        var value = raw.sqlite3_column_int64(_statement, column);
+        var value = SqliteRows.ColumnInt64(_handle, column);
         return value >= min && value <= max ? value : throw Damaged(column, "out of range");
     }
-
-    /// <summary>A count or a size: not negative, and small enough that a few can be added.</summary>
-    public long Count(int column) => Long(column, 0, long.MaxValue / 4);
-
-    public int Int(int column, int min, int max) => (int)Long(column, min, max);
-
-    public long? LongOrNull(int column, long min, long max) => IsNull(column) ? null : Long(column, min, max);
-
-    public int? IntOrNull(int column, int min, int max) => IsNull(column) ? null : Int(column, min, max);
 
     /// <summary>An address: SQLite's integers are signed, so its upper half is stored negative.</summary>
     public ulong Address(int column) => unchecked((ulong)Long(column, long.MinValue, long.MaxValue));
@@ -79,9 +71,12 @@ internal sealed class Statement : IDisposable
     public string? TextOrNull(int column, int maxBytes = Limits.TextBytes) =>
         IsNull(column) ? null : Text(column, maxBytes);
 
-    /// <summary>The error to throw for a value that cannot be.</summary>
-    public TraceException Damaged(int column, string what) =>
+    public byte[] Blob(int column) => raw.sqlite3_column_type(_statement, column) == raw.SQLITE_BLOB
+        ? raw.sqlite3_column_blob(_statement, column).ToArray()
+        : throw Damaged(column, "no bytes");
+
+    public override TraceException Damaged(int column, string what) =>
         _database.Damaged($"{_table}.{raw.sqlite3_column_name(_statement, column).utf8_to_string()} is {what}");
 
-    public void Dispose() => _statement.Dispose();
+    public override void Dispose() => _statement.Dispose();
 }

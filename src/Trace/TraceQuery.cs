@@ -1,4 +1,5 @@
 using NativeHeap.Model;
+using NativeHeap.Trace.Packing;
 using SQLitePCL;
 
 namespace NativeHeap.Trace;
@@ -33,7 +34,13 @@ public sealed class TraceQuery : IDisposable
         var database = TraceDatabase.Open(path);
         try
         {
-            SchemaCheck.Verify(database);
+            var version = SchemaCheck.Verify(database);
+            database.LiftBudget();
+            if (version >= SchemaCheck.PackedSince)
+            {
+                Unpacking.MakeTables(database, sql);
+            }
+
             database.OpenToUser();
             return new TraceQuery(database, Prepare(database, sql));
         }

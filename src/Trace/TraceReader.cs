@@ -1,4 +1,5 @@
 using NativeHeap.Model;
+using NativeHeap.Trace.Packing;
 
 namespace NativeHeap.Trace;
 
@@ -10,16 +11,17 @@ namespace NativeHeap.Trace;
 public sealed class TraceReader : IDisposable
 {
     private readonly TraceDatabase _database;
+    private readonly long _version;
     private LocationTable? _locations;
     private StackTable? _stacks;
 
     private TraceReader(TraceDatabase database)
     {
         _database = database;
-        SchemaCheck.Verify(database);
+        _version = SchemaCheck.Verify(database);
         Info = MetaTable.Read(database);
         LastNs = Info.EndNs ?? FindLastMoment();
-        Processes = ProcessTable.Read(database, LastNs);
+        Processes = ProcessTable.Read(database, LastNs, _version);
         if (Processes.Count == 0)
         {
             throw new TraceException(Path, "holds no process: the recording broke off before it began");
@@ -42,7 +44,7 @@ public sealed class TraceReader : IDisposable
     public LocationTable Locations => _locations ??= LocationTable.Read(_database);
 
     /// <summary>The calling-context tree; read once.</summary>
-    public StackTable Stacks => _stacks ??= StackTable.Read(_database, Locations.Count);
+    public StackTable Stacks => _stacks ??= ReadStacks(Locations.Count);
 
     /// <summary>Opens a trace.</summary>
     /// <param name="path">The file.</param>
@@ -111,11 +113,8 @@ public sealed class TraceReader : IDisposable
     /// <summary>What each stack cost in each process.</summary>
     public IEnumerable<StackTotalRow> StackTotals()
     {
-        const string Columns =
-            "process_id, stack_id, allocations, allocated_bytes, frees, freed_bytes, temporary, temporary_bytes, "
-            + "peak_blocks, peak_bytes, process_peak_blocks, process_peak_bytes";
         var order = default(KeyOrder);
-        using var row = new Statement(_database, "stack_total", Columns);
+        using var row = Rows(PackedTable.StackTotal);
         while (row.Next())
         {
             var process = ProcessOf(row, 0);
@@ -135,7 +134,53 @@ public sealed class TraceReader : IDisposable
                 row.Long(8, 0, allocations),
                 row.Long(9, 0, bytes),
                 row.Long(10, 0, allocations),
-                row.Long(11, 0, bytes));
+                row.Long(11, 0, bytes),
+                row.IntOrNull(12, 1, Limits.Rows));
+        }
+    }
+
+    /// <summary>Whether the trace says which threads allocated by a stack; older ones do not.</summary>
+    public bool HasThreadShares => _version >= 2;
+
+    /// <summary>The threads, by id.</summary>
+    public IEnumerable<ThreadRow> Threads()
+    {
+        var id = 0;
+        using var row = new Statement(
+            _database, "thread", "id, process_id, tid, name, start_ns, allocations, allocated_bytes");
+        while (row.Next())
+        {
+            row.Int(0, ++id, id);
+            yield return new ThreadRow(
+                id,
+                ProcessOf(row, 1),
+                row.Int(2, 0, int.MaxValue),
+                row.TextOrNull(3),
+                row.Long(4, 0, Limits.TimeNs),
+                row.Count(5),
+                row.Count(6));
+        }
+    }
+
+    /// <summary>The shares of threads in stacks that several allocated by, by thread and stack.</summary>
+    public IEnumerable<ThreadShareRow> ThreadShares()
+    {
+        if (!HasThreadShares)
+        {
+            yield break;
+        }
+
+        var order = default(KeyOrder);
+        using var row = Rows(PackedTable.ThreadTotal);
+        while (row.Next())
+        {
+            var thread = row.Int(0, 1, Limits.Rows);
+            var stack = StackOf(row, 1);
+            order.Next(row, thread, stack.Value);
+            var allocations = row.Count(2);
+            var bytes = row.Count(3);
+            yield return new ThreadShareRow(
+                thread, stack, allocations, bytes, row.Long(4, 0, allocations), row.Long(5, 0, bytes));
         }
     }
 
@@ -143,7 +188,7 @@ public sealed class TraceReader : IDisposable
     public IEnumerable<CohortRow> Cohorts()
     {
         var order = default(KeyOrder);
-        using var row = new Statement(_database, "cohort", "process_id, stack_id, birth, death, blocks, bytes");
+        using var row = Rows(PackedTable.Cohort);
         while (row.Next())
         {
             var cohort = new CohortRow(
@@ -179,6 +224,55 @@ public sealed class TraceReader : IDisposable
         return snapshots;
     }
 
+    /// <summary>The heap-checks, by number; without what they found.</summary>
+    public IReadOnlyList<LeakCheckRow> LeakChecks()
+    {
+        if (_version < 2)
+        {
+            return [];
+        }
+
+        var checks = new List<LeakCheckRow>();
+        var order = default(KeyOrder);
+        using var row = new Statement(
+            _database, "leak_check", "id, process_id, time_ns, level, held_ns, complete");
+        while (row.Next())
+        {
+            var number = row.Int(0, 1, Limits.Rows);
+            order.Next(row, number);
+            checks.Add(new LeakCheckRow(
+                number,
+                ProcessOf(row, 1),
+                row.Long(2, 0, Limits.TimeNs),
+                row.Text(3),
+                row.Long(4, 0, Limits.TimeNs),
+                row.Int(5, 0, 1) == 1,
+                ReadOnlyMemory<byte>.Empty));
+        }
+
+        return checks;
+    }
+
+    /// <summary>What a heap-check found.</summary>
+    public ReadOnlyMemory<byte> LeakGraph(int check)
+    {
+        var graph = new MemoryStream();
+        var order = default(KeyOrder);
+        using var row = new Statement(_database, "leak_graph", "part, data", "WHERE check_id = ?1 ORDER BY part");
+        row.Bind(1, check);
+        while (row.Next())
+        {
+            order.Next(row, row.Int(0, 0, Limits.Rows));
+            graph.Write(row.Blob(1));
+            if (graph.Length > Limits.LeakGraphBytes)
+            {
+                throw row.Damaged(1, "too long");
+            }
+        }
+
+        return graph.GetBuffer().AsMemory(0, (int)graph.Length);
+    }
+
     /// <summary>What was alive at a snapshot.</summary>
     public IEnumerable<SnapshotRow> SnapshotTotals(Snapshot snapshot)
     {
@@ -191,6 +285,46 @@ public sealed class TraceReader : IDisposable
             var total = new SnapshotRow(ProcessOf(row, 0), StackOf(row, 1), row.Count(2), row.Count(3));
             order.Next(row, total.Process.Value, total.Stack.Value);
             yield return total;
+        }
+    }
+
+    /// <summary>Objects and blocks by type at a snapshot, process by process; empty where nobody counted them.</summary>
+    public IEnumerable<(ProcessId Process, TypeCount Type)> SnapshotTypes(Snapshot snapshot)
+    {
+        if (_version < 2)
+        {
+            yield break;
+        }
+
+        using var row = new Statement(
+            _database, "snapshot_type", "process_id, type, kind, found_by, count, bytes", "WHERE snapshot_id = ?1");
+        row.Bind(1, snapshot.Number);
+        while (row.Next())
+        {
+            var kind = ObjectKinds.Parse(row.Text(2)) ?? throw row.Damaged(2, "no kind of objects");
+            yield return (ProcessOf(row, 0), new TypeCount(row.Text(1), kind, row.Text(3), row.Count(4), row.Count(5)));
+        }
+    }
+
+    /// <summary>The blocks of a process at a snapshot that was asked for, by rising address; empty for others.</summary>
+    public IEnumerable<BlockRow> Blocks(Snapshot snapshot, ProcessId process)
+    {
+        using var row = new Statement(
+            _database,
+            "block",
+            "process_id, address, bytes, stack_id, thread_id, birth_ns",
+            "WHERE snapshot_id = ?1 AND process_id = ?2 ORDER BY address");
+        row.Bind(1, snapshot.Number);
+        row.Bind(2, process.Value);
+        while (row.Next())
+        {
+            yield return new BlockRow(
+                ProcessOf(row, 0),
+                row.Address(1),
+                row.Count(2),
+                StackOf(row, 3),
+                row.IntOrNull(4, 1, Limits.Rows),
+                row.Long(5, 0, Limits.TimeNs));
         }
     }
 
@@ -221,17 +355,49 @@ public sealed class TraceReader : IDisposable
     public IEnumerable<HistogramRow> Histogram(HistogramKind kind)
     {
         var order = default(KeyOrder);
-        using var row = new Statement(
-            _database,
-            "histogram",
-            "process_id, stack_id, bucket, blocks, bytes",
-            kind == HistogramKind.Size ? "WHERE kind = 'size'" : "WHERE kind = 'lifetime'");
+        using var row = Rows(kind == HistogramKind.Size ? PackedTable.Sizes : PackedTable.Lifetimes);
         while (row.Next())
         {
             var bucket = new HistogramRow(
                 ProcessOf(row, 0), StackOf(row, 1), row.Int(2, 0, 64), row.Count(3), row.Count(4));
             order.Next(row, bucket.Process.Value, bucket.Stack.Value, bucket.Bucket);
             yield return bucket;
+        }
+    }
+
+    /// <summary>Where resident memory was at every look, part by part, by process and time.</summary>
+    public IEnumerable<LedgerRow> LedgerRows()
+    {
+        using var row = new Statement(
+            _database, "ledger", "process_id, time_ns, part, bytes", "ORDER BY process_id, time_ns, part");
+        while (row.Next())
+        {
+            yield return new LedgerRow(
+                ProcessOf(row, 0), row.Long(1, 0, Limits.TimeNs), row.Text(2), row.Long(3, -Limits.TimeNs, Limits.TimeNs));
+        }
+    }
+
+    /// <summary>Figures beside the ledgers, by process and time.</summary>
+    public IEnumerable<(ProcessId Process, LedgerGauge Gauge)> LedgerGauges()
+    {
+        using var row = _version < 3 ? null : new Statement(
+            _database, "ledger_gauge", "process_id, time_ns, name, bytes", "ORDER BY process_id, time_ns, name");
+        while (row?.Next() == true)
+        {
+            yield return (ProcessOf(row, 0), new LedgerGauge(
+                row.Long(1, 0, Limits.TimeNs), row.Text(2), row.Long(3, 0, Limits.TimeNs)));
+        }
+    }
+
+    /// <summary>Pauses by garbage collectors of .NET, by process and time.</summary>
+    public IEnumerable<(ProcessId Process, GcPause Pause)> GcPauses()
+    {
+        using var row = _version < 3 ? null : new Statement(
+            _database, "gc_pause", "process_id, time_ns, duration_ns, generation", "ORDER BY process_id, time_ns");
+        while (row?.Next() == true)
+        {
+            yield return (ProcessOf(row, 0), new GcPause(
+                row.Long(1, 0, Limits.TimeNs), row.Long(2, 0, Limits.TimeNs), row.Int(3, -1, 3)));
         }
     }
 
@@ -287,7 +453,25 @@ public sealed class TraceReader : IDisposable
         return ends.Next() && !ends.IsNull(0) ? Math.Max(last, ends.Long(0, 0, Limits.TimeNs)) : last;
     }
 
-    private ProcessId ProcessOf(Statement row, int column) => new(row.Int(column, 1, Processes.Count));
+    // Places are read before: what throws then leaves no statement behind, which would keep the file locked.
+    private StackTable ReadStacks(int locations) => StackTable.Read(Rows(PackedTable.Stack), locations);
 
-    private StackId StackOf(Statement row, int column) => new(row.Int(column, 1, Stacks.Count));
+    // A trace of an older version, or one made by hand, has them in tables.
+    private TableRows Rows(PackedTable table)
+    {
+        if (_version >= SchemaCheck.PackedSince
+            && PackedRows.TryOpen(_database, table, Info.BucketNs ?? 0) is { } packed)
+        {
+            return packed;
+        }
+
+        var columns = table.Columns.Select(
+            column => column.Name == "thread_id" && !HasThreadShares ? "NULL" : column.Name);
+        var kind = table.Kind is null ? "" : $"WHERE kind = '{table.Kind}'";
+        return new Statement(_database, table.Name, string.Join(", ", columns), kind);
+    }
+
+    private ProcessId ProcessOf(TableRows row, int column) => new(row.Int(column, 1, Processes.Count));
+
+    private StackId StackOf(TableRows row, int column) => new(row.Int(column, 1, Stacks.Count));
 }

@@ -1,12 +1,17 @@
 using System.Diagnostics.CodeAnalysis;
 using NativeHeap.Model;
+using NativeHeap.Trace.Packing;
 
 namespace NativeHeap.Trace;
 
 // The rows. Whoever writes them keeps to the order that readers rely on: ids dense from 1, parents before children.
 public sealed partial class TraceWriter
 {
+    private const int LeakGraphPartBytes = 4 << 20;
+
     private readonly Dictionary<string, int> _strings = new(StringComparer.Ordinal);
+    private int _stacks;
+    private bool _isPassingPeaks; // the run of stack_total that is being written says so of processes, and nothing else
 
     private WriteStatement _metaText;
     private WriteStatement _metaNumber;
@@ -17,16 +22,15 @@ public sealed partial class TraceWriter
     private WriteStatement _location;
     private WriteStatement _code;
     private WriteStatement _method;
-    private WriteStatement _stack;
-    private WriteStatement _stackTotal;
-    private WriteStatement _peakPassed;
-    private WriteStatement _cohort;
-    private WriteStatement _histogram;
     private WriteStatement _timeline;
     private WriteStatement _ledger;
+    private WriteStatement _gauge;
+    private WriteStatement _pause;
     private WriteStatement _snapshot;
     private WriteStatement _snapshotTotal;
     private WriteStatement _block;
+    private WriteStatement _leakCheck;
+    private WriteStatement _leakGraph;
     private WriteStatement _string;
     private WriteStatement _frame;
 
@@ -50,7 +54,7 @@ public sealed partial class TraceWriter
             .Bind(22, totals.Peak.Bytes).Bind(23, totals.Peak.Blocks).Bind(24, totals.Peak.TimeNs)
             .Bind(25, totals.Peak.LowBytes).Bind(26, totals.Peak.HighBytes)
             .Bind(27, totals.TemporaryAllocations).Bind(28, totals.InheritedFrees).Bind(29, totals.ForeignFrees)
-            .Bind(30, process.Note));
+            .Bind(30, process.Note).Bind(31, totals.EarlierFrees));
     }
 
     /// <summary>Writes a thread's row, or writes it anew.</summary>
@@ -96,37 +100,65 @@ public sealed partial class TraceWriter
     public void AddLocation(LocationId id, int? module, ulong offset, FrameKind kind) => Run(_location
         .Bind(1, id.Value).Bind(2, module).Bind(3, (long)offset).Bind(4, kind.Name()));
 
-    /// <summary>Adds a node of the calling-context tree.</summary>
+    /// <summary>Adds a node of the calling-context tree; one that is there already is left as it is.</summary>
     /// <exception cref="TraceWriteException">The file cannot be written.</exception>
-    public void AddStack(StackId id, StackId parent, LocationId location) =>
-        Run(_stack.Bind(1, id.Value).Bind(2, parent.Value).Bind(3, location.Value));
+    public void AddStack(StackId id, StackId parent, LocationId location)
+    {
+        if (id.Value > _stacks)
+        {
+            _stacks = id.Value;
+            Pack(PackedTable.Stack, [id.Value, parent.Value, location.Value]);
+        }
+    }
 
     /// <summary>Writes what a stack cost in a process, or writes it anew.</summary>
     /// <exception cref="TraceWriteException">The file cannot be written.</exception>
-    public void Put(in StackTotalRow row) => Run(_stackTotal
-        .Bind(1, row.Process.Value).Bind(2, row.Stack.Value)
-        .Bind(3, row.Allocations).Bind(4, row.AllocatedBytes)
-        .Bind(5, row.Frees).Bind(6, row.FreedBytes)
-        .Bind(7, row.Temporary).Bind(8, row.TemporaryBytes)
-        .Bind(9, row.PeakBlocks).Bind(10, row.PeakBytes)
-        .Bind(11, row.ProcessPeakBlocks).Bind(12, row.ProcessPeakBytes));
+    public void Put(in StackTotalRow row)
+    {
+        if (_isPassingPeaks)
+        {
+            _isPassingPeaks = false;
+            Guard(() => _packed.EndRun(PackedTable.StackTotal));
+        }
+
+        Pack(
+            PackedTable.StackTotal,
+            [
+                row.Process.Value, row.Stack.Value, row.Allocations, row.AllocatedBytes, row.Frees, row.FreedBytes,
+                row.Temporary, row.TemporaryBytes, row.PeakBlocks, row.PeakBytes, row.ProcessPeakBlocks,
+                row.ProcessPeakBytes, row.Thread ?? 0,
+            ]);
+    }
+
+    /// <summary>Adds to a thread's share in a stack.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void Add(in ThreadShareRow row) => Pack(
+        PackedTable.ThreadTotal,
+        [row.Thread, row.Stack.Value, row.Allocations, row.AllocatedBytes, row.Frees, row.FreedBytes]);
 
     /// <summary>The trace has a new peak, at which an ended process had nothing.</summary>
     /// <exception cref="TraceWriteException">The file cannot be written.</exception>
-    public void ForgetPeak(ProcessId process) => Run(_peakPassed.Bind(1, process.Value));
+    public void ForgetPeak(ProcessId process)
+    {
+        if (!_isPassingPeaks)
+        {
+            _isPassingPeaks = true;
+            Guard(() => _packed.EndRun(PackedTable.StackTotal));
+        }
+
+        Pack(PackedTable.StackTotal, [process.Value, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    }
 
     /// <summary>Adds blocks to a cohort, or takes them out by negative numbers.</summary>
     /// <exception cref="TraceWriteException">The file cannot be written.</exception>
-    public void Add(in CohortRow row) => Run(_cohort
-        .Bind(1, row.Process.Value).Bind(2, row.Stack.Value).Bind(3, row.Birth).Bind(4, row.Death)
-        .Bind(5, row.Blocks).Bind(6, row.Bytes));
+    public void Add(in CohortRow row) => Pack(
+        PackedTable.Cohort, [row.Process.Value, row.Stack.Value, row.Birth, row.Death, row.Blocks, row.Bytes]);
 
     /// <summary>Adds blocks to a bucket of a histogram.</summary>
     /// <exception cref="TraceWriteException">The file cannot be written.</exception>
-    public void Add(in HistogramRow row, HistogramKind kind) => Run(_histogram
-        .Bind(1, row.Process.Value).Bind(2, row.Stack.Value)
-        .Bind(3, kind == HistogramKind.Size ? "size" : "lifetime")
-        .Bind(4, row.Bucket).Bind(5, row.Blocks).Bind(6, row.Bytes));
+    public void Add(in HistogramRow row, HistogramKind kind) => Pack(
+        kind == HistogramKind.Size ? PackedTable.Sizes : PackedTable.Lifetimes,
+        [row.Process.Value, row.Stack.Value, row.Bucket, row.Blocks, row.Bytes]);
 
     /// <summary>Writes a process's state at a bucket's end, or writes it anew; the bucket's peak never falls, and a
     /// resident size stays when the new row has none.</summary>
@@ -148,6 +180,16 @@ public sealed partial class TraceWriter
         }
     }
 
+    /// <summary>Writes a figure beside the ledger of a process.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void Put(ProcessId process, LedgerGauge gauge) => Run(_gauge
+        .Bind(1, process.Value).Bind(2, gauge.TimeNs).Bind(3, gauge.Name).Bind(4, gauge.Bytes));
+
+    /// <summary>Writes a pause by the garbage collector of a process.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void Put(ProcessId process, GcPause pause) => Run(_pause
+        .Bind(1, process.Value).Bind(2, pause.TimeNs).Bind(3, pause.DurationNs).Bind(4, pause.Generation));
+
     /// <summary>Adds a snapshot.</summary>
     /// <exception cref="TraceWriteException">The file cannot be written.</exception>
     public void AddSnapshot(Snapshot snapshot)
@@ -166,6 +208,21 @@ public sealed partial class TraceWriter
     public void AddBlock(int snapshot, in BlockRow row) => Run(_block
         .Bind(1, snapshot).Bind(2, row.Process.Value).Bind(3, (long)row.Address).Bind(4, row.Bytes)
         .Bind(5, row.Stack.Value).Bind(6, row.Thread).Bind(7, row.BirthNs));
+
+    /// <summary>Adds a heap-check.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void AddLeakCheck(LeakCheckRow row)
+    {
+        ArgumentNullException.ThrowIfNull(row);
+        Run(_leakCheck
+            .Bind(1, row.Number).Bind(2, row.Process.Value).Bind(3, row.TimeNs).Bind(4, row.Level)
+            .Bind(5, row.HeldNs).Bind(6, row.IsComplete ? 1 : 0));
+        for (var part = 0; part * LeakGraphPartBytes < row.Graph.Length; part++)
+        {
+            var rest = row.Graph.Span[(part * LeakGraphPartBytes)..];
+            Run(_leakGraph.Bind(1, row.Number).Bind(2, part).Bind(3, rest[..Math.Min(rest.Length, LeakGraphPartBytes)]));
+        }
+    }
 
     /// <summary>Adds what a place in code resolved to.</summary>
     /// <param name="location">The place; it has no frames yet.</param>
@@ -193,12 +250,25 @@ public sealed partial class TraceWriter
         SetMeta("bucket_ns", bucketNs);
     }
 
+    private void Pack(PackedTable table, ReadOnlySpan<long> row)
+    {
+        try
+        {
+            _packed.Add(table, row);
+        }
+        catch (SqliteFailure failure)
+        {
+            throw Explain(Path, failure, ExitCodes.Fault);
+        }
+    }
+
     private static string Word(ProcessOrigin origin) => origin switch
     {
         ProcessOrigin.Run => "run",
         ProcessOrigin.Fork => "fork",
         ProcessOrigin.Exec => "exec",
         ProcessOrigin.Spawn => "spawn",
+        ProcessOrigin.Attach => "attach",
         _ => throw new ArgumentOutOfRangeException(nameof(origin)),
     };
 
@@ -208,6 +278,7 @@ public sealed partial class TraceWriter
         ProcessEnding.Signal => "signal",
         ProcessEnding.Exec => "exec",
         ProcessEnding.Unknown => "unknown",
+        ProcessEnding.Detached => "detached",
         _ => throw new ArgumentOutOfRangeException(nameof(ending)),
     };
 
@@ -245,9 +316,9 @@ public sealed partial class TraceWriter
 
     [MemberNotNull(
         nameof(_metaText), nameof(_metaNumber), nameof(_process), nameof(_thread), nameof(_module), nameof(_mapping),
-        nameof(_location), nameof(_code), nameof(_method), nameof(_stack), nameof(_stackTotal), nameof(_peakPassed), nameof(_cohort),
-        nameof(_histogram), nameof(_timeline), nameof(_ledger), nameof(_snapshot), nameof(_snapshotTotal),
-        nameof(_block), nameof(_string), nameof(_frame))]
+        nameof(_location), nameof(_code), nameof(_method),
+        nameof(_timeline), nameof(_ledger), nameof(_gauge), nameof(_pause), nameof(_snapshot), nameof(_snapshotTotal),
+        nameof(_block), nameof(_leakCheck), nameof(_leakGraph), nameof(_string), nameof(_frame))]
     private void PrepareStatements()
     {
         _metaText = Replace("meta", "key, value", 2);
@@ -257,8 +328,8 @@ public sealed partial class TraceWriter
             "id, pid, image, parent_id, parent_pid, origin, command, executable, start_ns, end_ns, ending, exit_code, "
             + "signal, complete, missed_calls, allocations, frees, allocated_bytes, freed_bytes, live_blocks, "
             + "live_bytes, peak_bytes, peak_blocks, peak_time_ns, peak_low_bytes, peak_high_bytes, "
-            + "temporary_allocations, inherited_frees, foreign_frees, note",
-            30);
+            + "temporary_allocations, inherited_frees, foreign_frees, note, earlier_frees",
+            31);
         _thread = Replace("thread", "id, process_id, tid, name, start_ns, allocations, allocated_bytes", 7);
         _module = Replace("module", "id, path, build_id", 3);
         _mapping = Replace(
@@ -269,19 +340,6 @@ public sealed partial class TraceWriter
             "method",
             "id, process_id, module_id, token, type, name, signature, tier, start_address, size, load_ns, unload_ns",
             12);
-        _stack = Replace("stack", "id, parent_id, location_id", 3);
-        _stackTotal = Replace(
-            "stack_total",
-            "process_id, stack_id, allocations, allocated_bytes, frees, freed_bytes, temporary, temporary_bytes, "
-            + "peak_blocks, peak_bytes, process_peak_blocks, process_peak_bytes",
-            12);
-        _peakPassed = Prepare("UPDATE stack_total SET peak_blocks = 0, peak_bytes = 0 WHERE process_id = ?1");
-        _cohort = Prepare(
-            "INSERT INTO cohort (process_id, stack_id, birth, death, blocks, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
-            + "ON CONFLICT DO UPDATE SET blocks = blocks + excluded.blocks, bytes = bytes + excluded.bytes");
-        _histogram = Prepare(
-            "INSERT INTO histogram (process_id, stack_id, kind, bucket, blocks, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6) "
-            + "ON CONFLICT DO UPDATE SET blocks = blocks + excluded.blocks, bytes = bytes + excluded.bytes");
         _timeline = Prepare(
             "INSERT INTO timeline (process_id, time_ns, live_blocks, live_bytes, live_peak_bytes, allocations, "
             + "allocated_bytes, rss_bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
@@ -289,8 +347,12 @@ public sealed partial class TraceWriter
             + "live_peak_bytes = max(live_peak_bytes, excluded.live_peak_bytes), allocations = excluded.allocations, "
             + "allocated_bytes = excluded.allocated_bytes, rss_bytes = coalesce(excluded.rss_bytes, rss_bytes)");
         _ledger = Replace("ledger", "process_id, time_ns, part, bytes", 4);
+        _gauge = Replace("ledger_gauge", "process_id, time_ns, name, bytes", 4);
+        _pause = Replace("gc_pause", "process_id, time_ns, duration_ns, generation", 4);
         _snapshot = Replace("snapshot", "id, name, reason, time_ns", 4);
         _snapshotTotal = Replace("snapshot_total", "snapshot_id, process_id, stack_id, blocks, bytes", 5);
+        _leakCheck = Replace("leak_check", "id, process_id, time_ns, level, held_ns, complete", 6);
+        _leakGraph = Replace("leak_graph", "check_id, part, data", 3);
         _block = Replace("block", "snapshot_id, process_id, address, bytes, stack_id, thread_id, birth_ns", 7);
         _string = Replace("string", "id, text", 2);
         _frame = Replace("frame", "location_id, position, function_id, file_id, line, inlined", 6);

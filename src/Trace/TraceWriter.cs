@@ -1,5 +1,7 @@
+using System.IO.Compression;
 using System.Text;
 using NativeHeap.Model;
+using NativeHeap.Trace.Packing;
 using SQLitePCL;
 
 namespace NativeHeap.Trace;
@@ -16,6 +18,7 @@ public sealed partial class TraceWriter : IDisposable
 
     private readonly sqlite3 _database;
     private readonly List<WriteStatement> _statements = [];
+    private readonly PackedWriter _packed;
     private bool _isInTransaction;
     private bool _isClosed;
 
@@ -24,6 +27,7 @@ public sealed partial class TraceWriter : IDisposable
         Path = path;
         _database = database;
         PrepareStatements();
+        _packed = new PackedWriter(path, database);
     }
 
     /// <summary>The file, as the user named it.</summary>
@@ -44,6 +48,7 @@ public sealed partial class TraceWriter : IDisposable
             var result = raw.sqlite3_open_v2(System.IO.Path.GetFullPath(path), out database, flags, null);
             SqliteFailure.Check(result, database);
             raw.sqlite3_busy_timeout(database, BusyMilliseconds);
+            Execute(database, "PRAGMA auto_vacuum = INCREMENTAL"); // before there is anything in it
             Execute(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY");
             Execute(database, $"PRAGMA cache_size = -16384; BEGIN; {Schema()}; COMMIT");
             return new TraceWriter(path, database);
@@ -68,7 +73,11 @@ public sealed partial class TraceWriter : IDisposable
     /// <exception cref="TraceWriteException">The file cannot be written; the rows are not part of it.</exception>
     public void Commit()
     {
-        Guard(() => Execute(_database, "COMMIT"));
+        Guard(() =>
+        {
+            _packed.Flush();
+            Execute(_database, "COMMIT");
+        });
         _isInTransaction = false;
     }
 
@@ -78,20 +87,33 @@ public sealed partial class TraceWriter : IDisposable
 
     /// <summary>Sets a number of <c>meta</c>.</summary>
     /// <exception cref="TraceWriteException">The file cannot be written.</exception>
-    public void SetMeta(string key, long value) => Guard(() => _metaNumber.Bind(1, key).Bind(2, value).Run());
+    public void SetMeta(string key, long value) => Guard(() =>
+    {
+        if (key == "bucket_ns" && value != _packed.BucketNs)
+        {
+            _packed.SetBuckets(value);
+        }
 
-    /// <summary>Counts rows, a few milliseconds for a million.</summary>
+        _metaNumber.Bind(1, key).Bind(2, value).Run();
+    });
+
+    /// <summary>Counts rows; combines them first, a second for several million.</summary>
     /// <returns>Rows of <c>cohort</c> and of <c>stack_total</c>.</returns>
     /// <exception cref="TraceWriteException">The file cannot be read.</exception>
     public (long Cohorts, long StackTotals) CountRows()
     {
-        (long, long) counts = default;
-        Guard(() => counts = (Count("cohort"), Count("stack_total")));
-        return counts;
+        Begin();
+        Guard(() =>
+        {
+            _packed.Merge(PackedTable.Cohort, CompressionLevel.Fastest);
+            _packed.Merge(PackedTable.StackTotal, CompressionLevel.Fastest);
+        });
+        Commit();
+        return (_packed.RowsAtMost(PackedTable.Cohort), _packed.RowsAtMost(PackedTable.StackTotal));
     }
 
     /// <summary>
-    /// Says in <c>meta</c> that the recording ended in order, takes rows away that count nothing, and leaves one file
+    /// Says in <c>meta</c> that the recording ended in order, packs tightly, and leaves one file
     /// without companions (unless somebody is reading it; then the companions stay valid).
     /// </summary>
     /// <param name="endNs">End of the recording, nanoseconds since its start.</param>
@@ -100,11 +122,18 @@ public sealed partial class TraceWriter : IDisposable
     public void Close(long endNs, bool complete)
     {
         Begin();
-        Guard(() => Execute(_database, "DELETE FROM cohort WHERE blocks = 0; DELETE FROM histogram WHERE blocks = 0"));
+        Guard(() =>
+        {
+            foreach (var table in PackedTable.All)
+            {
+                _packed.Merge(table, CompressionLevel.Optimal);
+            }
+        });
         SetMeta("end_ns", endNs);
         SetMeta("complete", complete ? 1 : 0);
         Commit();
         FreeStatements();
+        Guard(() => Execute(_database, "PRAGMA incremental_vacuum"));
         LeaveWalMode();
         _isClosed = true;
         _database.Dispose();
@@ -169,7 +198,13 @@ public sealed partial class TraceWriter : IDisposable
             }
 
             // Fails when the file exists, so that of two recordings with one name the second is refused.
-            using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write);
+            // What a program does is its user's business; SQLite gives its other files the same mode.
+            using var file = new FileStream(path, new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            });
         }
         catch (IOException) when (File.Exists(path))
         {
@@ -207,7 +242,7 @@ public sealed partial class TraceWriter : IDisposable
     private static void Execute(sqlite3 database, string sql) =>
         SqliteFailure.Check(raw.sqlite3_exec(database, sql), database);
 
-    private static TraceWriteException Explain(string path, SqliteFailure failure, int exitCode) =>
+    internal static TraceWriteException Explain(string path, SqliteFailure failure, int exitCode) =>
         new(
             path,
             (failure.Result & 0xFF) switch
@@ -232,16 +267,10 @@ public sealed partial class TraceWriter : IDisposable
         {
             throw Explain(Path, failure, ExitCodes.Fault);
         }
-    }
-
-    private long Count(string table)
-    {
-        SqliteFailure.Check(raw.sqlite3_prepare_v2(_database, $"SELECT count(*) FROM {table}", out var statement), _database);
-        using (statement)
+        catch (TraceException changed)
         {
-            return raw.sqlite3_step(statement) == raw.SQLITE_ROW
-                ? raw.sqlite3_column_int64(statement, 0)
-                : throw SqliteFailure.Last(_database);
+            throw new TraceWriteException(
+                Path, "was changed by another program while it was written", ExitCodes.Fault, changed);
         }
     }
 
@@ -260,5 +289,6 @@ public sealed partial class TraceWriter : IDisposable
         }
 
         _statements.Clear();
+        _packed.Dispose();
     }
 }

@@ -5,18 +5,11 @@ namespace NativeHeap.Trace;
 /// <summary>The statements that make buckets of time twice as wide.</summary>
 internal static class Widening
 {
-    /// <summary>Bucket numbers are halved and rows that become one are added up. Of two timeline rows the later one's
-    /// state stands, with the larger peak of both.</summary>
+    /// <summary>Of two timeline rows that become one the later one's state stands, with the larger peak of both. Cohorts
+    /// are packed, and each piece knows how wide its buckets are.</summary>
     /// <param name="bucketNs">The new width.</param>
     public static string Sql(long bucketNs) =>
         $"""
-        CREATE TEMP TABLE wider AS
-            SELECT process_id, stack_id, birth / 2 AS birth,
-                CASE WHEN death < 0 THEN death ELSE death / 2 END AS death, sum(blocks) AS blocks, sum(bytes) AS bytes
-            FROM cohort GROUP BY 1, 2, 3, 4;
-        DELETE FROM cohort;
-        INSERT INTO cohort SELECT * FROM wider ORDER BY 1, 2, 3, 4;
-        DROP TABLE wider;
         CREATE TEMP TABLE wider AS
             SELECT process_id, start, live_blocks, live_bytes, peak, allocations, allocated_bytes, rss FROM (
                 SELECT process_id, time_ns / {Number(bucketNs)} * {Number(bucketNs)} AS start,

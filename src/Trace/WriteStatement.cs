@@ -46,6 +46,12 @@ internal sealed class WriteStatement : IDisposable
         return this;
     }
 
+    public WriteStatement Bind(int parameter, ReadOnlySpan<byte> value)
+    {
+        raw.sqlite3_bind_blob(_statement, parameter, value);
+        return this;
+    }
+
     /// <summary>Runs it; parameters keep their values.</summary>
     /// <exception cref="SqliteFailure">It failed.</exception>
     public void Run()

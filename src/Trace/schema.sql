@@ -1,9 +1,11 @@
 -- The trace: one SQLite file (.nheap). Prose and examples in docs/trace-format.md.
 -- Times are nanoseconds since the trace's start (the first process's first moment) unless a name says otherwise;
 -- bytes are requested bytes; ids are dense from 1. A column that is not known is NULL.
+-- Since version 2 the rows of stack, stack_total, thread_total, cohort and histogram are in table packed; their tables are
+-- empty then, and "nativeheap sql" fills them for a query.
 
 PRAGMA application_id = 0x4E484550; -- "NHEP"
-PRAGMA user_version = 1;
+PRAGMA user_version = 3;
 
 -- tool_version, command (JSON array), host, kernel, machine; start_unix_ns, start_monotonic_ns, end_ns (NULL while
 -- recording); exact (1, or 0 for sampled), sample_bytes; bucket_ns (width of a cohort's buckets, may double as a run
@@ -21,12 +23,14 @@ CREATE TABLE process (
     image INTEGER NOT NULL,
     parent_id INTEGER,
     parent_pid INTEGER,
-    origin TEXT NOT NULL,               -- 'run', 'fork', 'exec', 'spawn' (new process with its own handshake)
+    origin TEXT NOT NULL,               -- 'run', 'fork', 'exec', 'spawn' (new process with its own handshake),
+                                        -- 'attach' (it was there before its recording began)
     command TEXT,                       -- arguments joined by spaces
     executable TEXT,
     start_ns INTEGER NOT NULL,
     end_ns INTEGER,
-    ending TEXT,                        -- 'exit', 'signal', 'exec', 'unknown'; NULL while it lives
+    ending TEXT,                        -- 'exit', 'signal', 'exec', 'unknown', 'detached' (it went on); NULL while
+                                        -- it lives
     exit_code INTEGER,
     signal INTEGER,
     complete INTEGER NOT NULL DEFAULT 0,
@@ -45,7 +49,9 @@ CREATE TABLE process (
     temporary_allocations INTEGER NOT NULL DEFAULT 0,
     inherited_frees INTEGER NOT NULL DEFAULT 0, -- frees of blocks that a forked child got from its parent
     foreign_frees INTEGER NOT NULL DEFAULT 0,   -- frees of blocks the shim never saw born
-    note TEXT                                   -- why recording ended early, and the like, in words
+    note TEXT,                                  -- why recording ended early, and the like, in words
+    earlier_frees INTEGER NOT NULL DEFAULT 0    -- frees of blocks from before the process was attached to; traces of
+                                                -- before version 3 have no such column
 );
 
 CREATE TABLE thread (
@@ -94,7 +100,7 @@ CREATE TABLE code (
     location_id INTEGER PRIMARY KEY,
     process_id INTEGER NOT NULL,
     address INTEGER NOT NULL,           -- return address
-    epoch INTEGER NOT NULL,             -- how often other code had been there before, as far as was noticed
+    epoch INTEGER NOT NULL,             -- counts what was there in turn, as far as was noticed, from 1; 0: it stays
     seen_ns INTEGER NOT NULL,           -- when a stack with it allocated first, as exact as the coarse clock
     method_id INTEGER,                  -- set at close; NULL: nobody told what it was
     il_offset INTEGER                   -- of the call, by the IL map of that very code
@@ -116,6 +122,18 @@ CREATE TABLE method (
     size INTEGER,                       -- NULL: not told
     load_ns INTEGER,                    -- NULL: before anybody asked
     unload_ns INTEGER
+);
+
+-- Rows of a table, many in a piece (docs/trace-format.md says how). Rows of one run rise; a later run adds to earlier
+-- ones. Since version 2.
+CREATE TABLE packed (
+    id INTEGER PRIMARY KEY,
+    content TEXT NOT NULL,              -- 'stack', 'stack_total', 'thread_total', 'cohort', 'size_histogram',
+                                        -- 'lifetime_histogram'
+    run INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    bucket_ns INTEGER NOT NULL,         -- how wide buckets of cohorts are in it
+    data BLOB NOT NULL
 );
 
 CREATE TABLE string (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
@@ -141,6 +159,7 @@ CREATE TABLE stack (
 );
 
 -- live = allocations - frees. peak_*: live at the trace's peak; process_peak_*: at this process's own.
+-- thread_id: the only thread that allocated there; NULL: several did, and thread_total has their shares (since version 2).
 CREATE TABLE stack_total (
     process_id INTEGER NOT NULL,
     stack_id INTEGER NOT NULL,
@@ -154,7 +173,20 @@ CREATE TABLE stack_total (
     peak_bytes INTEGER NOT NULL,
     process_peak_blocks INTEGER NOT NULL,
     process_peak_bytes INTEGER NOT NULL,
+    thread_id INTEGER,
     PRIMARY KEY (process_id, stack_id)
+) WITHOUT ROWID;
+
+-- What each thread allocated by a stack that several of a process's threads used; frees are of its blocks, whichever
+-- thread freed them. Since version 2.
+CREATE TABLE thread_total (
+    thread_id INTEGER NOT NULL,
+    stack_id INTEGER NOT NULL,
+    allocations INTEGER NOT NULL,
+    allocated_bytes INTEGER NOT NULL,
+    frees INTEGER NOT NULL,
+    freed_bytes INTEGER NOT NULL,
+    PRIMARY KEY (thread_id, stack_id)
 ) WITHOUT ROWID;
 
 -- Blocks by stack, birth bucket and death bucket (time / bucket_ns); death -1: never freed.
@@ -195,12 +227,37 @@ CREATE TABLE timeline (
 ) WITHOUT ROWID;
 
 -- Where the resident memory was at one look; parts and 'unexplained' add up to the row named 'rss'.
+-- Parts: 'live native blocks' (requested bytes), 'allocator overhead', 'kept by malloc', 'other allocators', 'GC heap' (of
+-- .NET), 'other anonymous', 'thread stacks', 'mapped files', 'shared memory', 'JIT and loader' (of .NET), 'profiler' (ours),
+-- 'other'. Where live blocks are not known one by one (sampled, paused, version 2) 'malloc heap' stands for the first three,
+-- and the fourth is in 'other anonymous'; the oldest traces have 'heap' for all of these.
 CREATE TABLE ledger (
     process_id INTEGER NOT NULL,
     time_ns INTEGER NOT NULL,
     part TEXT NOT NULL,
     bytes INTEGER NOT NULL,
     PRIMARY KEY (process_id, time_ns, part)
+) WITHOUT ROWID;
+
+-- Figures beside the parts of a ledger: 'untouched' (requested bytes of live blocks on pages that were never touched),
+-- 'GC used' (bytes of .NET objects after a collection), 'GC committed' (what .NET's collector has committed, resident or
+-- not). Since version 3.
+CREATE TABLE ledger_gauge (
+    process_id INTEGER NOT NULL,
+    time_ns INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (process_id, time_ns, name)
+) WITHOUT ROWID;
+
+-- Pauses of all threads by .NET's garbage collector. generation: the oldest that was collected, -1 when not known. Since
+-- version 3.
+CREATE TABLE gc_pause (
+    process_id INTEGER NOT NULL,
+    time_ns INTEGER NOT NULL,           -- when it began
+    duration_ns INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    PRIMARY KEY (process_id, time_ns)
 ) WITHOUT ROWID;
 
 CREATE TABLE snapshot (
@@ -217,6 +274,40 @@ CREATE TABLE snapshot_total (
     blocks INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
     PRIMARY KEY (snapshot_id, process_id, stack_id)
+) WITHOUT ROWID;
+
+-- A heap-check. level: 'normal', 'strict' or 'draconian' at a process's end, 'asked' at any other moment. held_ns: how
+-- long the process stood still; complete 0: it could not be looked at, and nothing is known but what was not freed.
+-- Since version 2.
+CREATE TABLE leak_check (
+    id INTEGER PRIMARY KEY,
+    process_id INTEGER NOT NULL,
+    time_ns INTEGER NOT NULL,
+    level TEXT NOT NULL,
+    held_ns INTEGER NOT NULL,
+    complete INTEGER NOT NULL
+);
+
+-- What a heap-check found, piece by piece: the blocks that nothing surely holds, and the pointers between them
+-- (docs/trace-format.md). Since version 2.
+CREATE TABLE leak_graph (
+    check_id INTEGER NOT NULL,
+    part INTEGER NOT NULL,              -- from 0
+    data BLOB NOT NULL,
+    PRIMARY KEY (check_id, part)
+);
+
+-- Objects and blocks of a process by type, at a snapshot that was asked for by name, where the process could be held to
+-- count them. kind: 'managed', 'python', 'cpp', 'unknown'. Since version 2.
+CREATE TABLE snapshot_type (
+    snapshot_id INTEGER NOT NULL,
+    process_id INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    found_by TEXT NOT NULL,             -- how the type was found, in words
+    count INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (snapshot_id, process_id, type, kind)
 ) WITHOUT ROWID;
 
 -- Blocks alive at a snapshot that was asked for by name.

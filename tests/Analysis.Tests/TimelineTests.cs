@@ -26,10 +26,10 @@ public sealed class TimelineTests : IDisposable
 
         Assert.Equal(
             [
-                new TimelinePoint(20, 100, 120, 1000),
-                new TimelinePoint(30, 107, 108, 1000),
-                new TimelinePoint(40, 57, 57, 1000),
-                new TimelinePoint(50, 59, 59, 1500),
+                new TimelinePoint(20, 100, 120, 1000, 100),
+                new TimelinePoint(30, 107, 108, 1000, 107),
+                new TimelinePoint(40, 57, 57, 1000, 107),
+                new TimelinePoint(50, 59, 59, 1500, 109),
             ],
             Build().Points);
     }
@@ -43,9 +43,9 @@ public sealed class TimelineTests : IDisposable
 
         Assert.Equal(
             [
-                new TimelinePoint(20, 100, 100, 1000),
-                new TimelinePoint(44, 107, 109, 1600),
-                new TimelinePoint(45, 100, 100, 1000),
+                new TimelinePoint(20, 100, 100, 1000, 100),
+                new TimelinePoint(44, 107, 109, 1600, 107),
+                new TimelinePoint(45, 100, 100, 1000, 107),
             ],
             Build().Points);
     }

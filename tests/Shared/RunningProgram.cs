@@ -30,6 +30,15 @@ internal sealed class RunningProgram : IDisposable
         _process.WaitForExit();
     }
 
+    /// <summary>Ends it, and returns what else it said.</summary>
+    public string EndAndRead()
+    {
+        _process.StandardInput.Close();
+        var rest = _process.StandardOutput.ReadToEnd();
+        _process.WaitForExit();
+        return rest;
+    }
+
     public void Dispose()
     {
         End();

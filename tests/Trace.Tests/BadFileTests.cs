@@ -71,8 +71,8 @@ public sealed class BadFileTests : IDisposable
     public void A_trace_of_a_newer_version_is_refused_as_such()
     {
         var path = SampleTrace.Build().Write(_folder["a.nheap"]);
-        TraceBuilder.Alter(path, "PRAGMA user_version = 2");
-        Refused(path, "newer nativeheap (trace version 2");
+        TraceBuilder.Alter(path, "PRAGMA user_version = 9");
+        Refused(path, "newer nativeheap (trace version 9");
     }
 
     [Theory]

@@ -16,10 +16,13 @@ internal static class Everything
 
         rows += reader.StackTotals().LongCount() + reader.Cohorts().LongCount() + reader.Timeline().LongCount();
         rows += reader.Histogram(HistogramKind.Size).LongCount() + reader.Histogram(HistogramKind.Lifetime).LongCount();
+        rows += reader.Threads().LongCount() + reader.ThreadShares().LongCount();
         rows += reader.Code().LongCount() + reader.Methods().LongCount();
+        rows += reader.LedgerGauges().LongCount() + reader.GcPauses().LongCount();
         foreach (var snapshot in reader.Snapshots())
         {
-            rows += reader.SnapshotTotals(snapshot).LongCount();
+            rows += reader.SnapshotTotals(snapshot).LongCount() + reader.SnapshotTypes(snapshot).LongCount();
+            rows += reader.Processes.Sum(process => reader.Blocks(snapshot, process.Id).LongCount());
         }
 
         return rows + reader.Processes.Sum(p => reader.LastLedger(p.Id)?.Parts.Count ?? 0);

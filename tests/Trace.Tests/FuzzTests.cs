@@ -17,6 +17,8 @@ public sealed class FuzzTests : IDisposable
         _whole = File.ReadAllBytes(SampleTrace.Build()
             .Timeline(1, 10, 1)
             .Row("snapshot", ("id", 1), ("name", "before"), ("reason", "asked"), ("time_ns", 5))
+            .Row("snapshot_type", ("snapshot_id", 1), ("process_id", 1), ("type", "T"), ("kind", "cpp"), ("found_by", "symbol"), ("count", 2), ("bytes", 9))
+            .Row("block", ("snapshot_id", 1), ("process_id", 1), ("address", 4096), ("bytes", 7), ("stack_id", 3), ("birth_ns", 2))
             .Row("snapshot_total", ("snapshot_id", 1), ("process_id", 1), ("stack_id", 3), ("blocks", 1), ("bytes", 50))
             .Row("histogram", ("process_id", 1), ("stack_id", 3), ("kind", "size"), ("bucket", 7), ("blocks", 1), ("bytes", 100))
             .Write(_folder["whole.nheap"]));

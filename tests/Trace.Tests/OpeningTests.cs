@@ -24,6 +24,22 @@ public sealed class OpeningTests : IDisposable
     }
 
     [Fact]
+    public void A_trace_of_the_version_before_is_read_without_what_it_had_not()
+    {
+        var path = SampleTrace.Build().Write(_folder["a.nheap"]);
+        TraceBuilder.Alter(path, "ALTER TABLE stack_total DROP COLUMN thread_id");
+        var damaged = Assert.Throws<TraceException>(() => TraceReader.Open(path)); // it says that it has it
+        Assert.Contains("column stack_total.thread_id is missing", damaged.Message, StringComparison.Ordinal);
+        TraceBuilder.Alter(path, "DROP TABLE thread_total; PRAGMA user_version = 1");
+
+        using var reader = TraceReader.Open(path);
+        Assert.False(reader.HasThreadShares);
+        Assert.All(reader.StackTotals(), row => Assert.Null(row.Thread));
+        Assert.Empty(reader.ThreadShares());
+        Assert.Equal(5, reader.Cohorts().Count());
+    }
+
+    [Fact]
     public void What_a_killed_collector_left_in_the_log_is_read_and_neither_file_changes()
     {
         var path = KilledInTheMiddle();

@@ -60,6 +60,31 @@ public sealed partial class WriterTests : IDisposable
     }
 
     [Fact]
+    public void What_another_program_adds_to_a_snapshot_does_not_disturb_the_writer()
+    {
+        TypeCount[] types =
+        [
+            new("Shop.Order", ObjectKind.Managed, "method table", 3, 96), new("deep::Box<int>", ObjectKind.Cpp, "vtable symbol", 1, 16),
+        ];
+        using (var writer = TraceWriter.Create(TracePath))
+        {
+            WriteProcess(writer, 1);
+            writer.Begin();
+            writer.AddSnapshot(new Snapshot(1, "before", "asked", 5));
+            writer.Commit();
+            TraceAddition.AddTypes(TracePath, 1, new ProcessId(1), types);
+            WriteProcess(writer, 2);
+            writer.Close(9, complete: true);
+        }
+
+        using var trace = TraceReader.Open(TracePath);
+        Assert.Equal(2, trace.Processes.Single().Totals.Allocations);
+        var read = trace.SnapshotTypes(trace.Snapshots().Single()).ToList();
+        Assert.Equal(types.OrderBy(type => type.Type), read.Select(row => row.Type).OrderBy(type => type.Type));
+        Assert.All(read, row => Assert.Equal(new ProcessId(1), row.Process));
+    }
+
+    [Fact]
     public void A_file_that_is_there_is_refused_and_left_as_it_is()
     {
         _folder.Write("t.nheap", "precious");
