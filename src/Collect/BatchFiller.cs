@@ -38,9 +38,11 @@ internal sealed class BatchFiller
             process.CommitsWaited++;
         }
 
+        AssignThreadRows(process);
         FillStackTotals(process, to);
         FillCohorts(process, to);
         FillHistograms(process, to);
+        FillShares(process, to);
         ForgetDirt(heap);
         FillTimeline(process, to);
         FillThreads(process, to);
@@ -74,7 +76,7 @@ internal sealed class BatchFiller
 
         for (; _stacks < registry.Stacks.Count; _stacks++)
         {
-            var (parent, location) = registry.Stacks[_stacks];
+            var (parent, location) = registry.Stacks[_stacks + 1];
             to.Stacks.Add((_stacks + 1, parent, location));
         }
     }
@@ -83,6 +85,7 @@ internal sealed class BatchFiller
     public void FillSnapshot(TrackedProcess process, int snapshot, bool blocks, int mostBlocks, TraceBatch to)
     {
         process.ResolveStacks(mayWait: false);
+        AssignThreadRows(process);
         for (var i = 0; i < process.Heap.Stacks.Count; i++)
         {
             ref var total = ref process.Heap.Stacks[i];
@@ -101,7 +104,6 @@ internal sealed class BatchFiller
 
         if (blocks)
         {
-            AssignThreadRows(process);
             FillBlocks(process, snapshot, mostBlocks, to);
         }
     }
@@ -128,7 +130,7 @@ internal sealed class BatchFiller
             ExitCode = end?.ExitCode,
             Signal = end?.Signal,
             Complete = end is not null && IsComplete(process),
-            Note = process.Note,
+            Note = process.Remarks(),
             Totals = new Totals
             {
                 Allocations = heap.Allocations,
@@ -140,6 +142,7 @@ internal sealed class BatchFiller
                 Peak = PeakOf(heap.Live, heap.Interval),
                 TemporaryAllocations = heap.TemporaryAllocations,
                 InheritedFrees = heap.InheritedFrees,
+                EarlierFrees = heap.EarlierFrees,
                 ForeignFrees = heap.ForeignFrees,
                 MissedCalls = (long)process.MissedCalls,
                 DurationNs = (endNs ?? 0) - process.StartNs,
@@ -159,7 +162,8 @@ internal sealed class BatchFiller
 
     /// <summary>Whether every event of a process was received.</summary>
     public static bool IsComplete(TrackedProcess process) =>
-        process.Heap.LostEvents == 0 && process.Faults == 0 && process.MissedCalls == 0 && !process.WasOff;
+        process.Heap.LostEvents == 0 && process.Faults == 0 && process.MissedCalls == 0
+        && process is { WasOff: false, WasPaused: false };
 
     // A row whose stack did not change is stale nevertheless when its share at the peak was kept for a peak that is
     // not the highest any more.
@@ -200,6 +204,7 @@ internal sealed class BatchFiller
     private (StackTotalRow Row, long LiveBlocks, long LiveBytes) Sum(TrackedProcess process, int first, bool ended)
     {
         var heap = process.Heap;
+        var thread = SoleThread(heap, first);
         StackTotal sum = default;
         for (var i = first; i >= 0; i = heap.Stacks[i].NextTwin)
         {
@@ -221,8 +226,47 @@ internal sealed class BatchFiller
         var row = new StackTotalRow(
             process.Id, new StackId(heap.Stacks[first].StackId), sum.Allocations, sum.AllocatedBytes, sum.Frees,
             sum.FreedBytes, sum.Temporary, sum.TemporaryBytes, sum.TracePeakBlocks, sum.TracePeakBytes,
-            sum.ProcessPeakBlocks, sum.ProcessPeakBytes);
+            sum.ProcessPeakBlocks, sum.ProcessPeakBytes, thread is { } sole ? process.ThreadRows[sole] : null);
         return (row, sum.LiveBlocks, sum.LiveBytes);
+    }
+
+    // The only thread that allocated by any of the nodes; null when there were several, and then all of them say who.
+    private static int? SoleThread(ProcessHeap heap, int first)
+    {
+        var isShared = false;
+        for (var i = first; i >= 0; i = heap.Stacks[i].NextTwin)
+        {
+            isShared |= heap.Stacks[i].Shared || heap.Stacks[i].Thread != heap.Stacks[first].Thread;
+        }
+
+        for (var i = first; isShared && i >= 0; i = heap.Stacks[i].NextTwin)
+        {
+            heap.Share(i);
+        }
+
+        return isShared ? null : heap.Stacks[first].Thread;
+    }
+
+    private void FillShares(TrackedProcess process, TraceBatch to)
+    {
+        var heap = process.Heap;
+        _deltas.Clear();
+        heap.Shares.Drain(_deltas);
+        foreach (var (key, blocks, bytes) in _deltas)
+        {
+            var (index, thread, freed) = ProcessHeap.ShareOf(key);
+            var stack = new StackId(heap.Stacks[index].StackId);
+            if (stack == StackId.Root)
+            {
+                heap.Shares.Add(key, blocks, bytes);
+                continue;
+            }
+
+            var row = process.ThreadRows[thread];
+            to.Shares.Add(freed
+                ? new ThreadShareRow(row, stack, 0, 0, blocks, bytes)
+                : new ThreadShareRow(row, stack, blocks, bytes, 0, 0));
+        }
     }
 
     private void FillCohorts(TrackedProcess process, TraceBatch to)
@@ -308,9 +352,8 @@ internal sealed class BatchFiller
         }
     }
 
-    private void FillThreads(TrackedProcess process, TraceBatch to)
+    private static void FillThreads(TrackedProcess process, TraceBatch to)
     {
-        AssignThreadRows(process);
         for (var i = 0; i < process.Heap.Threads.Count; i++)
         {
             ref var thread = ref process.Heap.Threads[i];

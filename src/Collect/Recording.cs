@@ -1,3 +1,5 @@
+using System.Globalization;
+using NativeHeap.Collect.Checks;
 using NativeHeap.Collect.Stacks;
 using NativeHeap.Managed;
 using NativeHeap.Model;
@@ -21,6 +23,8 @@ public sealed class Recording : IDisposable
     /// <summary>Most blocks that a snapshot lists one by one.</summary>
     public const int MostSnapshotBlocks = 8_000_000;
 
+    private const int MostDividedBlocks = 20_000_000; // of which a ledger tells where they are
+
     private const long MostPendingRows = 2_000_000;
 
     private readonly TraceWriter _writer;
@@ -29,9 +33,11 @@ public sealed class Recording : IDisposable
     private readonly BatchFiller _filler;
     private readonly TraceCommitter _committer;
     private readonly List<TrackedProcess> _endedAtPeak = [];
+    private readonly List<TrackedProcess> _noted = [];
     private readonly HashSet<string> _snapshotNames = new(StringComparer.Ordinal);
     private readonly List<long> _newWidths = [];
     private int _snapshots;
+    private int _checks;
     private int _codeSeen;
     private bool _isFinished;
 
@@ -56,6 +62,9 @@ public sealed class Recording : IDisposable
 
     /// <summary>A process has ended and everything it wrote is counted.</summary>
     public event Action<ProcessInfo>? ProcessFinished;
+
+    /// <summary>A process was detached: its recording has ended, and it goes on.</summary>
+    public event Action<ProcessId>? ProcessLeft;
 
     /// <summary>A process runs .NET, or (false) has code that may be such; it may have been seen before.</summary>
     public event Action<ProcessId, bool>? RuntimeSeen;
@@ -98,7 +107,7 @@ public sealed class Recording : IDisposable
         }
 
         using var naming = new CodeNaming(_shared, _writer);
-        naming.Complete(process => KnownCode(process, code), cancellation);
+        NoteNameless(naming.Complete(process => KnownCode(process, code), cancellation));
         return naming.Notes;
     }
 
@@ -142,6 +151,8 @@ public sealed class Recording : IDisposable
     {
         var any = _drain.Pass();
         LookForRuntimes();
+        LookForChecks();
+        LookForDetached();
         foreach (var process in _drain.TakeFinished())
         {
             Ended(process);
@@ -168,10 +179,19 @@ public sealed class Recording : IDisposable
     {
         if (_drain.Find(process) is { } tracked)
         {
-            tracked.Note = tracked.Note is null ? text : $"{tracked.Note}; {text}";
-            tracked.Heap.Changed = true;
+            tracked.AddNote(text);
+            _noted.Add(tracked);
         }
     }
+
+    /// <summary>Pauses recording in a process and those that share its region (what was forked from it, and from what),
+    /// or takes it up again. In a pause no births are recorded, only the ends of blocks.</summary>
+    /// <param name="process">The process.</param>
+    /// <param name="pause">Which of the two.</param>
+    /// <param name="clockNs">CLOCK_MONOTONIC now.</param>
+    /// <returns>False when nothing changed: it was so already, or the process has ended.</returns>
+    public bool Pause(ProcessId process, bool pause, ulong clockNs) =>
+        _drain.Find(process) is { HasEnded: false } tracked && tracked.Region.Pause(pause, RelativeNs(clockNs));
 
     /// <summary>Adds a look at a process's resident size to the timeline.</summary>
     public void AddResident(ProcessId process, ulong clockNs, long bytes)
@@ -193,6 +213,20 @@ public sealed class Recording : IDisposable
         ArgumentNullException.ThrowIfNull(ledger);
         _committer.Batch.Ledgers.Add((process, ledger with { TimeNs = RelativeNs((ulong)ledger.TimeNs) }));
     }
+
+    /// <summary>Adds a figure beside a process's ledger.</summary>
+    /// <param name="process">The process.</param>
+    /// <param name="clockNs">CLOCK_MONOTONIC.</param>
+    /// <param name="name">One of <see cref="LedgerGauges"/>.</param>
+    /// <param name="bytes">How much.</param>
+    public void AddGauge(ProcessId process, ulong clockNs, string name, long bytes) =>
+        _committer.Batch.Gauges.Add((process, new LedgerGauge(RelativeNs(clockNs), name, bytes)));
+
+    /// <summary>Adds a pause by a process's garbage collector.</summary>
+    /// <param name="process">The process.</param>
+    /// <param name="pause">Its time is CLOCK_MONOTONIC here.</param>
+    public void AddPause(ProcessId process, GcPause pause) =>
+        _committer.Batch.Pauses.Add((process, pause with { TimeNs = RelativeNs((ulong)pause.TimeNs) }));
 
     /// <summary>Marks this moment: what is alive in each process, and block by block when it was asked for.</summary>
     /// <param name="name">Null: it has its number only.</param>
@@ -221,6 +255,121 @@ public sealed class Recording : IDisposable
         }
 
         return snapshot;
+    }
+
+    /// <summary>Every live block of a process, as of everything it has written; <see cref="HeapBlock.Stack"/> is the
+    /// trace's stack. The caller disposes it.</summary>
+    /// <param name="process">A process that does not write meanwhile.</param>
+    /// <returns>Null when it has ended, or there is no such process.</returns>
+    public HeapBlocks? TakeBlocks(ProcessId process)
+    {
+        DrainOnce();
+        RefreshModules();
+        if (_drain.Find(process) is not { HasEnded: false } tracked)
+        {
+            return null;
+        }
+
+        tracked.ResolveStacks(mayWait: false);
+        var heap = tracked.Heap;
+        var blocks = new HeapBlocks((int)Math.Min(heap.Blocks.Count, int.MaxValue / 2));
+        heap.Blocks.ForEach(block => blocks.Add(block.Address, (ulong)block.Bytes, heap.Stacks[block.Stack].StackId));
+        return blocks;
+    }
+
+    /// <summary>Where the live blocks of a process are, as of now, and their requested sizes. The caller disposes it.</summary>
+    /// <param name="process">It may go on writing.</param>
+    /// <returns>Null when not all of them are known: it has ended, or its recording is sampled, was paused or began late.</returns>
+    public HeapBlocks? TakeAddresses(ProcessId process)
+    {
+        if (_drain.Find(process) is not { HasEnded: false, WasPaused: false, Origin: not ProcessOrigin.Attach } tracked || tracked.Region.View.SampleBytes != 0
+            || tracked.Heap.Blocks.Count > MostDividedBlocks)
+        {
+            return null;
+        }
+
+        var blocks = new HeapBlocks((int)tracked.Heap.Blocks.Count);
+        tracked.Heap.Blocks.ForEach(block => blocks.Add(block.Address, (ulong)block.Bytes, 0));
+        return blocks;
+    }
+
+    /// <summary>Addresses of blocks that a process wants no leaks to be made of.</summary>
+    public IReadOnlyList<ulong> IgnoredBlocks(ProcessId process) => [.. _drain.Find(process)?.Heap.Ignored ?? []];
+
+    /// <summary>Tells a process what came of what it asked for; <see cref="EndCheck"/> lets it go on then.</summary>
+    /// <param name="process">The process.</param>
+    /// <param name="verdict">What was found; null: nobody could look.</param>
+    public void AnswerCheck(ProcessId process, CheckVerdict? verdict)
+    {
+        if (_drain.Find(process) is { HasEnded: false } tracked)
+        {
+            tracked.Region.View.AnswerCheck(
+                tracked.Slot,
+                verdict is null ? CheckResult.Failed : CheckResult.Done,
+                verdict?.ExitCode ?? 0,
+                [.. (verdict ?? CheckVerdict.Nothing).Sums]);
+        }
+    }
+
+    /// <summary>The process that lives under a pid; also one that has a slot and has not written anything.</summary>
+    /// <param name="pid">In its own pid namespace.</param>
+    public ProcessId? FindLiving(int pid)
+    {
+        foreach (var region in _drain.Regions)
+        {
+            region.DiscoverAll();
+        }
+
+        return _drain.Processes.FindLast(process => process.Pid == pid && process is { HasEnded: false, End: null })?.Id;
+    }
+
+    /// <summary>A process waits for a heap-check; see <see cref="EndCheck"/>. Raised by <see cref="DrainOnce"/>.</summary>
+    public event Action<ProcessId, SlotRecord>? CheckWanted;
+
+    /// <summary>Lets a process go on that waits for a heap-check.</summary>
+    public void EndCheck(ProcessId process, uint number)
+    {
+        if (_drain.Find(process) is { HasEnded: false } tracked)
+        {
+            tracked.Region.View.EndCheck(tracked.Slot, number);
+        }
+    }
+
+    /// <summary>Begins a round in which a process's threads park on the signal; null when it has ended.</summary>
+    public uint? BeginParking(ProcessId process) =>
+        _drain.Find(process) is { HasEnded: false } tracked ? tracked.Region.View.BeginParking(tracked.Slot) : null;
+
+    /// <summary>How many threads have parked.</summary>
+    public uint Parked(ProcessId process) =>
+        _drain.Find(process) is { HasEnded: false } tracked ? tracked.Region.View.Parked(tracked.Slot) : uint.MaxValue;
+
+    /// <summary>Lets parked threads go on.</summary>
+    public void EndParking(ProcessId process, uint round)
+    {
+        if (_drain.Find(process) is { HasEnded: false } tracked)
+        {
+            tracked.Region.View.EndParking(tracked.Slot, round);
+        }
+    }
+
+    /// <summary>A process's slot in its region, as the shim has it now; null when it has ended.</summary>
+    public SlotRecord? ReadSlot(ProcessId process) =>
+        _drain.Find(process) is { HasEnded: false } tracked ? tracked.Region.View.ReadSlot(tracked.Slot) : null;
+
+    /// <summary>Adds a heap-check to the trace.</summary>
+    /// <param name="process">The process that was looked at.</param>
+    /// <param name="clockNs">CLOCK_MONOTONIC when it was stopped.</param>
+    /// <param name="level">A word of the schema.</param>
+    /// <param name="heldNs">How long it stood still.</param>
+    /// <param name="isComplete">Whether its memory could be looked at.</param>
+    /// <param name="graph">What was found.</param>
+    /// <returns>The check's number.</returns>
+    public int AddCheck(
+        ProcessId process, ulong clockNs, string level, long heldNs, bool isComplete, ReadOnlyMemory<byte> graph)
+    {
+        _committer.Batch.LeakChecks.Add(
+            new LeakCheckRow(++_checks, process, RelativeNs(clockNs), level, heldNs, isComplete, graph));
+        return _checks;
     }
 
     /// <summary>Hands what changed to the trace; does nothing while the rows of the last time are still being written,
@@ -307,6 +456,7 @@ public sealed class Recording : IDisposable
         }
 
         _drain.Dispose();
+        _shared.Registry.Dispose();
     }
 
     private long RelativeNs(ulong clockNs) => _shared.Relative(clockNs);
@@ -349,6 +499,52 @@ public sealed class Recording : IDisposable
         }
 
         return null;
+    }
+
+    // A stub here or there has none in any process; where many lack them, somebody should know why they see addresses.
+    private void NoteNameless(IReadOnlyDictionary<ProcessId, (int Places, int Nameless)> counts)
+    {
+        _writer.Begin();
+        foreach (var (process, (places, nameless)) in counts.Where(count => count.Value.Nameless > count.Value.Places / 10))
+        {
+            var tracked = _drain.Find(process)!;
+            tracked.AddNote(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{nameless} of {places} places in code of no file have no names: its compiler told none, or not before it ended"));
+            _writer.Put(BatchFiller.Describe(tracked));
+        }
+
+        _writer.Commit();
+    }
+
+    private void LookForDetached()
+    {
+        foreach (var process in _drain.Processes)
+        {
+            if (process.End is null && process.Region.View.OffReason(process.Slot) == OffReason.Detached)
+            {
+                NoteEnd(process.Id, ProcessEnding.Detached, _shared.ClockNs);
+                ProcessLeft?.Invoke(process.Id);
+            }
+        }
+    }
+
+    private void LookForChecks()
+    {
+        if (CheckWanted is null)
+        {
+            return;
+        }
+
+        foreach (var process in _drain.Processes.Where(process => !process.HasEnded).ToList())
+        {
+            var wanted = process.Region.View.CheckWanted(process.Slot);
+            if (wanted != process.CheckSeen)
+            {
+                process.CheckSeen = wanted;
+                CheckWanted(process.Id, process.Region.View.ReadSlot(process.Slot));
+            }
+        }
     }
 
     private void LookForRuntimes()
@@ -408,11 +604,20 @@ public sealed class Recording : IDisposable
             _filler.Fill(process, batch, last);
         }
 
+        FillRemarks(batch);
         FillPeaksPassed(batch);
         FillMeta(batch);
         _filler.FillRegistry(batch);
         _committer.Submit();
         _drain.ForgetEnded();
+    }
+
+    // What is said of a process whose last rows are in the trace already goes into its row, too.
+    private void FillRemarks(TraceBatch batch)
+    {
+        batch.Processes.AddRange(_noted.Where(process => process.Heap.Changed).Distinct().Select(BatchFiller.Describe));
+        _noted.ForEach(process => process.Heap.Changed = false);
+        _noted.Clear();
     }
 
     private void FillPeaksPassed(TraceBatch batch)

@@ -67,10 +67,12 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
 
         var previous = Processes.FindLast(process => process.Pid == introduction.Pid && !process.HasEnded);
         var origin = introduction.Origin;
+        var attached = origin == ProcessOrigin.Attach;
         if (previous is not null)
         {
             origin = origin == ProcessOrigin.Spawn ? ProcessOrigin.Exec : origin;
-            var end = new ProcessEnd(ProcessEnding.Exec, _shared.Relative(introduction.StartNs), null, null);
+            var ending = attached ? ProcessEnding.Detached : ProcessEnding.Exec;
+            var end = new ProcessEnd(ending, _shared.Relative(introduction.StartNs), null, null);
             NoteEnd(previous.Id, end);
             Pass(); // the old image's last events, before any of the new one
         }
@@ -81,7 +83,7 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
         memory.View.ClockNs = Math.Max(_shared.ClockNs, memory.View.ClockNs);
         var region = new TrackedRegion(memory, _shared, this);
         Regions.Add(region);
-        var process = new TrackedProcess(region, 0, parent, forked: false, _shared)
+        var process = new TrackedProcess(region, 0, parent, attached ? HeapBefore.Earlier : HeapBefore.None, _shared)
         {
             Id = new ProcessId(All.Count + 1),
             Pid = introduction.Pid,
@@ -113,7 +115,7 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
             return null;
         }
 
-        var process = new TrackedProcess(region, slot, parent, forked: true, _shared)
+        var process = new TrackedProcess(region, slot, parent, HeapBefore.Inherited, _shared)
         {
             Id = new ProcessId(All.Count + 1),
             Pid = (int)record.Pid,
@@ -123,6 +125,7 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
             Command = parent.Command,
             Executable = parent.Executable,
             StartNs = _shared.Relative(record.StartNs),
+            WasPaused = region.View.Control == Control.Pause,
         };
         Add(process);
         Found?.Invoke(process);
@@ -204,6 +207,11 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
         _drained.Clear();
         _drained.AddRange(_ready);
         _ready.Clear();
+        foreach (var process in _active)
+        {
+            process.ResolveNew();
+        }
+
         for (var i = 0; i < ends; i++)
         {
             Finish(_ending[i]);

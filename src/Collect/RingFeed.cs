@@ -62,7 +62,7 @@ internal sealed unsafe class RingFeed
         if (Reader.Fault != RingFault.None && _process is not null)
         {
             _process.Faults++;
-            _process.Note ??= "an unreadable record ended the reading of a ring";
+            _process.AddNote("an unreadable record ended the reading of a ring");
             _process = null;
         }
     }
@@ -109,6 +109,9 @@ internal sealed unsafe class RingFeed
             case EventKind.Thread:
                 TakeThread((ThreadEvent*)record);
                 break;
+            case EventKind.Ignore:
+                TakeIgnored((IgnoreEvent*)record, word & WireConstants.AddressMask);
+                break;
             case EventKind.ForkCut:
                 break; // totals need none; a leak check of a forked child will
         }
@@ -133,7 +136,14 @@ internal sealed unsafe class RingFeed
             return;
         }
 
-        Death(_process.Heap, address, record->Order);
+        if (_region.View.SampleBytes == 0)
+        {
+            Death(_process.Heap, address, record->Order);
+        }
+        else
+        {
+            SampledDeath(_process.Heap, address, record->Order, record->Sample);
+        }
     }
 
     private void TakeResize(ResizeEvent* record, ulong address)
@@ -165,11 +175,27 @@ internal sealed unsafe class RingFeed
         }
     }
 
+    private void TakeIgnored(IgnoreEvent* record, ulong address)
+    {
+        if (_process is null || address == 0)
+        {
+            Strays++;
+            return;
+        }
+
+        _process.Heap.Submit(Operation(OperationKind.Ignored, address, record->Order));
+    }
+
     private void Birth(ProcessHeap heap, ulong address, ulong bytes, uint node, uint order)
     {
         bytes = Math.Min(bytes, LiveBlock.MaxBytes);
         heap.Threads[_thread].LastBirth = address;
-        heap.Streams[_stream].Add((long)bytes, _shared.Pass);
+        heap.Streams[_stream].Add(heap.BytesAtBirth(address, bytes, _timeMs), _shared.Pass);
+        if (heap.TryBirth(address, order, bytes, node, _thread, _stream, _timeMs))
+        {
+            return;
+        }
+
         var operation = Operation(OperationKind.Birth, address, order);
         operation.Bytes = bytes;
         operation.Node = node;
@@ -179,13 +205,26 @@ internal sealed unsafe class RingFeed
     private void Death(ProcessHeap heap, ulong address, uint order)
     {
         ref var last = ref heap.Threads[_thread].LastBirth;
-        var operation = Operation(OperationKind.Death, address, order);
-        operation.Temporary = last == address;
-        if (operation.Temporary)
+        var temporary = last == address;
+        if (temporary)
         {
             last = 0;
         }
 
+        if (!heap.TryDeath(address, order, temporary, _thread, _stream, _timeMs))
+        {
+            var operation = Operation(OperationKind.Death, address, order);
+            operation.Temporary = temporary;
+            heap.Submit(operation);
+        }
+    }
+
+    // What the thread allocated in between was not recorded: the shim says whether there was anything.
+    private void SampledDeath(ProcessHeap heap, ulong address, uint order, uint sample)
+    {
+        var operation = Operation(OperationKind.Death, address, order);
+        operation.Temporary = (sample & WireConstants.SampleTemporary) != 0;
+        operation.Bytes = sample >> 1;
         heap.Submit(operation);
     }
 

@@ -36,9 +36,15 @@ internal sealed class TraceBatch
 
     public List<HistogramRow> Lifetimes { get; } = [];
 
+    public List<ThreadShareRow> Shares { get; } = [];
+
     public List<TimelineRow> Timeline { get; } = [];
 
     public List<(ProcessId Process, Ledger Ledger)> Ledgers { get; } = [];
+
+    public List<(ProcessId Process, LedgerGauge Gauge)> Gauges { get; } = [];
+
+    public List<(ProcessId Process, GcPause Pause)> Pauses { get; } = [];
 
     public List<Snapshot> Snapshots { get; } = [];
 
@@ -46,15 +52,20 @@ internal sealed class TraceBatch
 
     public List<(int Snapshot, BlockRow Row)> Blocks { get; } = [];
 
+    public List<LeakCheckRow> LeakChecks { get; } = [];
+
     /// <summary>Writes everything in one transaction and empties the batch.</summary>
     /// <returns>How many rows of cohorts there were.</returns>
     /// <exception cref="TraceWriteException">The trace cannot be written.</exception>
     public int Write(TraceWriter writer)
     {
-        // Rows in the order of their keys cost a fraction of what they cost in any other.
+        // Packed rows must rise, or each that does not begins a piece of its own.
         StackTotals.Sort((a, b) => (a.Process.Value, a.Stack.Value).CompareTo((b.Process.Value, b.Stack.Value)));
         Cohorts.Sort((a, b) => (a.Process.Value, a.Stack.Value, a.Birth, a.Death)
             .CompareTo((b.Process.Value, b.Stack.Value, b.Birth, b.Death)));
+        Shares.Sort((a, b) => (a.Thread, a.Stack.Value).CompareTo((b.Thread, b.Stack.Value)));
+        SortHistogram(Sizes);
+        SortHistogram(Lifetimes);
         writer.Begin();
         WriteWhole(writer);
         WriteCounts(writer);
@@ -64,6 +75,9 @@ internal sealed class TraceBatch
         Clear();
         return cohorts;
     }
+
+    private static void SortHistogram(List<HistogramRow> rows) => rows.Sort((a, b) =>
+        (a.Process.Value, a.Stack.Value, a.Bucket).CompareTo((b.Process.Value, b.Stack.Value, b.Bucket)));
 
     private static void Each<T>(List<T> rows, Action<T> write)
     {
@@ -96,8 +110,11 @@ internal sealed class TraceBatch
         Each(Cohorts, row => writer.Add(row));
         Each(Sizes, row => writer.Add(row, HistogramKind.Size));
         Each(Lifetimes, row => writer.Add(row, HistogramKind.Lifetime));
+        Each(Shares, row => writer.Add(row));
         Each(Timeline, row => writer.Put(row));
         Each(Ledgers, item => writer.Put(item.Process, item.Ledger));
+        Each(Gauges, item => writer.Put(item.Process, item.Gauge));
+        Each(Pauses, item => writer.Put(item.Process, item.Pause));
     }
 
     private void WriteSnapshots(TraceWriter writer)
@@ -105,6 +122,7 @@ internal sealed class TraceBatch
         Each(Snapshots, writer.AddSnapshot);
         Each(SnapshotTotals, item => writer.AddSnapshotTotal(item.Snapshot, item.Row));
         Each(Blocks, item => writer.AddBlock(item.Snapshot, item.Row));
+        Each(LeakChecks, writer.AddLeakCheck);
     }
 
     private void Clear()
@@ -124,11 +142,15 @@ internal sealed class TraceBatch
         Cohorts.Clear();
         Sizes.Clear();
         Lifetimes.Clear();
+        Shares.Clear();
         Timeline.Clear();
         Ledgers.Clear();
+        Gauges.Clear();
+        Pauses.Clear();
         Snapshots.Clear();
         SnapshotTotals.Clear();
         Blocks.Clear();
         Blocks.TrimExcess();
+        LeakChecks.Clear();
     }
 }

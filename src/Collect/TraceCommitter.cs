@@ -20,7 +20,8 @@ internal sealed class TraceCommitter : IDisposable
     private TraceBatch _spare = new();
     private ExceptionDispatchInfo? _failure;
     private bool _isClosing;
-    private long _cohortsAtMost; // counted once, and then by what was written since
+    private long _cohortsAtMost; // counted now and then, and then by what was written since
+    private long _writtenSinceCount;
     private bool _hasTooManyCohorts;
 
     public TraceCommitter(TraceWriter writer)
@@ -147,10 +148,13 @@ internal sealed class TraceCommitter : IDisposable
     private bool HasTooManyCohorts(int written)
     {
         _cohortsAtMost += written;
-        if (_cohortsAtMost <= MostCohorts)
+        _writtenSinceCount += written;
+        if (_cohortsAtMost <= MostCohorts || _writtenSinceCount < MostCohorts / 4)
         {
             return false;
         }
+
+        _writtenSinceCount = 0;
 
         var rows = _writer.CountRows();
         _cohortsAtMost = Math.Max(0, rows.Cohorts - (4 * rows.StackTotals));

@@ -1,3 +1,4 @@
+using System.Globalization;
 using NativeHeap.Collect.Heap;
 using NativeHeap.Collect.Stacks;
 using NativeHeap.Model;
@@ -7,18 +8,25 @@ namespace NativeHeap.Collect;
 /// <summary>One process image of the recording. For one thread.</summary>
 internal sealed class TrackedProcess : IDisposable
 {
-    private const long MostResolvingMs = 20;
-
     private readonly Dictionary<int, int> _streamByRing = [];
+    private long _cutAllocations;
+    private bool _isDisposed;
     private readonly Dictionary<int, int> _firstByStack = [];
+    private readonly List<int> _cut = []; // totals whose stacks lack frames
+    private readonly List<int> _waiting = []; // totals whose stacks could not be found when they were new
+    private int _looked; // totals below were looked at once at least
+    private readonly StackRegistry _registry;
     private readonly StackResolver _resolver;
 
-    public TrackedProcess(TrackedRegion region, int slot, TrackedProcess? parent, bool forked, RecordingShared shared)
+    public TrackedProcess(TrackedRegion region, int slot, TrackedProcess? parent, HeapBefore before, RecordingShared shared)
     {
         Region = region;
         Slot = slot;
         Parent = parent;
-        Heap = new ProcessHeap(shared.Live, shared.Buckets, region.View.Shape.NodeCapacity, forked);
+        var mean = region.View.SampleBytes;
+        Heap = new ProcessHeap(
+            shared.Live, shared.Buckets, region.View.Shape.NodeCapacity, before, mean == 0 ? null : new SampleWeight(mean));
+        _registry = shared.Registry;
         _resolver = new StackResolver(this, region.View, shared.Registry, shared.Mappings);
     }
 
@@ -73,7 +81,17 @@ internal sealed class TrackedProcess : IDisposable
     /// <summary>The shim turned itself off.</summary>
     public bool WasOff { get; set; }
 
+    /// <summary>Recording was paused while it lived.</summary>
+    public bool WasPaused { get; set; }
+
     public string? Note { get; set; }
+
+    /// <summary>Adds a remark to its row.</summary>
+    public void AddNote(string text)
+    {
+        Note = Note is null ? text : $"{Note}; {text}";
+        Heap.Changed = true;
+    }
 
     /// <summary>Epochs as of the last commit.</summary>
     public ulong CommittedProcessEpoch { get; set; }
@@ -82,6 +100,9 @@ internal sealed class TrackedProcess : IDisposable
 
     /// <summary>Commits since a stack waits for its module.</summary>
     public int CommitsWaited { get; set; }
+
+    /// <summary>Number of the heap-check that it waited for last.</summary>
+    public uint CheckSeen { get; set; }
 
     /// <summary>First row of its threads in the trace, by thread index.</summary>
     public List<int> ThreadRows { get; } = [];
@@ -99,58 +120,95 @@ internal sealed class TrackedProcess : IDisposable
         return stream;
     }
 
-    /// <summary>Finds the trace's stack for every total that changed and has none yet.</summary>
-    /// <param name="mayWait">False: whatever is not known now will never be. True: many new stacks are found little by
-    /// little, so that targets do not have to wait for us.</param>
+    /// <summary>Finds the trace's stacks of totals that are new. After every pass: new stacks come as their blocks do,
+    /// and what has no stack yet would have to be kept aside.</summary>
+    public void ResolveNew()
+    {
+        if (_looked < Heap.Stacks.Count)
+        {
+            if (Region.Modules.HasNew)
+            {
+                Region.RefreshModules();
+            }
+
+            for (; _looked < Heap.Stacks.Count; _looked++)
+            {
+                if (!TryResolve(_looked, mayWait: true))
+                {
+                    _waiting.Add(_looked);
+                }
+            }
+        }
+    }
+
+    /// <summary>Finds the trace's stack for every total that has none yet.</summary>
+    /// <param name="mayWait">False: whatever is not known now will never be.</param>
     /// <returns>False when some have to wait for the shim to say where they are.</returns>
     public bool ResolveStacks(bool mayWait)
     {
-        var all = true;
-        var start = Environment.TickCount64;
-        foreach (var index in Heap.DirtyStacks.Items)
+        ResolveNew();
+        _waiting.RemoveAll(index => TryResolve(index, mayWait));
+        return _waiting.Count == 0;
+    }
+
+    /// <summary>Remarks on the process for a person; null: none.</summary>
+    public string? Remarks()
+    {
+        // Also of ended processes, whose totals are gone by then.
+        if (!_isDisposed)
         {
-            ref var total = ref Heap.Stacks[index];
-            if (total.StackId != 0)
-            {
-                continue;
-            }
-
-            if (mayWait && Environment.TickCount64 - start > MostResolvingMs)
-            {
-                break;
-            }
-
-            var id = _resolver.Resolve(total.Node, total.FirstMs, mayWait);
-            if (id == 0)
-            {
-                all = false;
-                continue;
-            }
-
-            total.StackId = id;
-            if (_firstByStack.TryGetValue(id, out var first))
-            {
-                total.FirstTwin = first;
-                total.NextTwin = Heap.Stacks[first].NextTwin;
-                Heap.Stacks[first].NextTwin = index;
-            }
-            else
-            {
-                _firstByStack.Add(id, index);
-            }
+            _cutAllocations = _cut.Sum(index => Heap.Stacks[index].Allocations);
         }
 
-        return all;
+        var cut = _cutAllocations == 0 ? null : string.Create(
+            CultureInfo.InvariantCulture,
+            $"the stacks of {_cutAllocations:N0} allocations lack frames: there was no room for more stacks");
+        return Note is null ? cut : cut is null ? Note : $"{Note}; {cut}";
     }
 
     /// <summary>Frees what only a living process needs; what it was and counted stays.</summary>
     public void Dispose()
     {
+        if (!_isDisposed)
+        {
+            _ = Remarks();
+            _isDisposed = true;
+        }
+
         Heap.Dispose();
-        _resolver.Forget();
+        _resolver.Dispose();
         _streamByRing.Clear();
         _firstByStack.Clear();
         ThreadRows.Clear();
+    }
+
+    private bool TryResolve(int index, bool mayWait)
+    {
+        ref var total = ref Heap.Stacks[index];
+        var id = _resolver.Resolve(total.Node, total.FirstMs, mayWait);
+        if (id == 0)
+        {
+            return false;
+        }
+
+        total.StackId = id;
+        if (_registry.IsCut(id))
+        {
+            _cut.Add(index);
+        }
+
+        if (_firstByStack.TryGetValue(id, out var first))
+        {
+            total.FirstTwin = first;
+            total.NextTwin = Heap.Stacks[first].NextTwin;
+            Heap.Stacks[first].NextTwin = index;
+        }
+        else
+        {
+            _firstByStack.Add(id, index);
+        }
+
+        return true;
     }
 }
 

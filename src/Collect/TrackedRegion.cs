@@ -1,3 +1,4 @@
+using System.Globalization;
 using NativeHeap.Collect.Stacks;
 using NativeHeap.Wire;
 
@@ -8,6 +9,7 @@ internal sealed class TrackedRegion
 {
     private readonly TrackedProcess?[] _processes;
     private readonly IDrainHost _host;
+    private readonly ReusedCodeTable _reused;
     private int _lastSlot;
     private readonly RecordingShared _shared;
 
@@ -23,6 +25,7 @@ internal sealed class TrackedRegion
         View = memory.View;
         _processes = new TrackedProcess?[View.Shape.SlotCount];
         Modules = new ModuleTable(View, shared.Registry);
+        _reused = new ReusedCodeTable(View, shared.Registry);
         Rings = new RingFeed[View.Shape.RingCount];
         for (var i = 0; i < Rings.Length; i++)
         {
@@ -65,8 +68,35 @@ internal sealed class TrackedRegion
         LiveProcesses++;
     }
 
-    /// <summary>Reads what the shim has said about modules since the last time.</summary>
-    public void RefreshModules() => Modules.Refresh(ProcessAt, _shared);
+    /// <summary>Pauses recording, or takes it up again, and notes it with every process.</summary>
+    /// <param name="pause">Which of the two.</param>
+    /// <param name="timeNs">Since the trace's start.</param>
+    /// <returns>False when it was so already, or recording has been stopped.</returns>
+    public bool Pause(bool pause, long timeNs)
+    {
+        if (View.Control != (pause ? Control.Record : Control.Pause))
+        {
+            return false;
+        }
+
+        View.Control = pause ? Control.Pause : Control.Record;
+        DiscoverAll();
+        var seconds = (timeNs / 1e9).ToString("0.000", CultureInfo.InvariantCulture);
+        foreach (var process in _processes.OfType<TrackedProcess>().Where(process => !process.HasEnded))
+        {
+            process.WasPaused = true;
+            process.AddNote(pause ? $"recording was paused from {seconds} s" : $"and taken up again at {seconds} s");
+        }
+
+        return true;
+    }
+
+    /// <summary>Reads what the shim has said about modules and reused code since the last time.</summary>
+    public void RefreshModules()
+    {
+        Modules.Refresh(ProcessAt, _shared);
+        _reused.Refresh(ProcessAt);
+    }
 
     /// <summary>Finds children that have a slot and have not written anything.</summary>
     public void DiscoverAll()
@@ -93,7 +123,7 @@ internal sealed class TrackedRegion
             process.Heap.Changed = true;
         }
 
-        process.WasOff = slot.OffReason != (uint)OffReason.None;
+        process.WasOff = (OffReason)slot.OffReason is not (OffReason.None or OffReason.Detached);
     }
 
     /// <summary>Gives the rings and the slot of an ended process back. Everything it wrote has been read.</summary>

@@ -64,7 +64,7 @@ public static class HostDiagnosis
     private static Finding Tracing()
     {
         const string name = "ptrace scope";
-        const string later = "for attach and check, which come later";
+        const string later = "for attach and check";
         return ReadLine("/proc/sys/kernel/yama/ptrace_scope") switch
         {
             null => Finding.Ok(name, $"no Yama: processes of the same user may be traced ({later})"),

@@ -1,21 +1,28 @@
 using System.Net.Sockets;
+using NativeHeap.Collect.Attaching;
 using NativeHeap.Collect.Launching;
+using NativeHeap.Collect.Sessions;
 using NativeHeap.Memory.Proc;
 using NativeHeap.Model;
 
 namespace NativeHeap.Collect.Diagnosis;
 
-/// <summary>Whether a running process is being recorded.</summary>
+/// <summary>Whether a running process is being recorded, or could be.</summary>
 /// <param name="Pid">The process.</param>
 /// <param name="Command">Its arguments, joined by spaces.</param>
 /// <param name="HasShim">The shim is loaded into it.</param>
 /// <param name="IsRecorded">It shares a region with a collector that still answers at its socket.</param>
 /// <param name="Detail">What that means, in words.</param>
-public sealed record ProcessDiagnosis(int Pid, string Command, bool HasShim, bool IsRecorded, string Detail)
+/// <param name="CanAttach"><c>nativeheap attach</c> would be tried.</param>
+/// <param name="Attaching">How, or why not, in words.</param>
+public sealed record ProcessDiagnosis(
+    int Pid, string Command, bool HasShim, bool IsRecorded, string Detail, bool CanAttach, string Attaching)
 {
     /// <summary>Looks at a process.</summary>
+    /// <param name="pid">In our pid namespace.</param>
+    /// <param name="shim">What would be loaded to attach.</param>
     /// <exception cref="ToolException">There is none, or it is not ours to look at.</exception>
-    public static ProcessDiagnosis Examine(int pid)
+    public static ProcessDiagnosis Examine(int pid, string shim)
     {
         var reader = new ProcessReader(pid);
         if (reader.ReadStat() is not { } stat)
@@ -26,7 +33,8 @@ public sealed record ProcessDiagnosis(int Pid, string Command, bool HasShim, boo
         var command = reader.ReadCommandLine() is { Count: > 0 } words ? string.Join(' ', words) : stat.Name;
         if (stat.IsZombie)
         {
-            return new ProcessDiagnosis(pid, command, false, false, "it has ended; its parent has not waited for it");
+            const string ended = "it has ended; its parent has not waited for it";
+            return new ProcessDiagnosis(pid, command, false, false, ended, false, ended);
         }
 
         if (reader.ReadMappings() is not { } mappings || reader.ReadEnvironment() is not { } environment)
@@ -36,19 +44,35 @@ public sealed record ProcessDiagnosis(int Pid, string Command, bool HasShim, boo
                 ExitCodes.Target);
         }
 
-        var shim = mappings.Any(mapping => mapping.Path.EndsWith("/libnativeheap.so", StringComparison.Ordinal));
+        var hasShim = mappings.Any(mapping => mapping.Path.EndsWith("/libnativeheap.so", StringComparison.Ordinal));
         var region = mappings.Any(mapping => mapping.Path.StartsWith("/memfd:nativeheap", StringComparison.Ordinal));
-        var socket = environment.LastOrDefault(variable => variable.Key == ShimSettings.Socket).Value;
+        var socket = Collectors.FindSocket(pid)
+            ?? environment.LastOrDefault(variable => variable.Key == ShimSettings.Socket).Value;
         var answers = socket is not null && Answers(socket);
-        var detail = Describe(shim, region, socket, answers);
-        return new ProcessDiagnosis(pid, command, shim, shim && region && answers, detail);
+        var detail = Describe(hasShim, region, socket, answers);
+        var (canAttach, attaching) = Attach(pid, shim);
+        return new ProcessDiagnosis(pid, command, hasShim, hasShim && region && answers, detail, canAttach, attaching);
+    }
+
+    private static (bool CanAttach, string How) Attach(int pid, string shim)
+    {
+        try
+        {
+            return AttachTarget.Examine(pid, shim).Way == AttachWay.DiagnosticPort
+                ? (true, "it can be attached to, by its diagnostic port; no thread is stopped")
+                : (true, "it can be attached to, by ptrace; one thread is stopped for some milliseconds");
+        }
+        catch (ToolException error)
+        {
+            return (false, "it cannot be attached to: " + error.Message);
+        }
     }
 
     private static string Describe(bool shim, bool region, string? socket, bool answers)
     {
         if (!shim)
         {
-            return "it is not recorded: the shim is not loaded; start it by nativeheap run";
+            return "it is not recorded: the shim is not loaded";
         }
 
         if (!region)

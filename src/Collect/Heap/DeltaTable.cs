@@ -8,6 +8,7 @@ namespace NativeHeap.Collect.Heap;
 internal sealed unsafe class DeltaTable : IDisposable
 {
     private const int FirstPlaces = 64;
+    private const uint MostKeptPlaces = 1 << 16; // 1.5 MiB
 
     private Delta* _places;
     private uint _mask;
@@ -37,7 +38,7 @@ internal sealed unsafe class DeltaTable : IDisposable
         place->Bytes += bytes;
     }
 
-    /// <summary>Moves everything into a list; the table is empty afterwards, and small again.</summary>
+    /// <summary>Moves everything into a list; the table is empty afterwards.</summary>
     public void Drain(List<(ulong Key, long Blocks, long Bytes)> to)
     {
         for (uint i = 0; Count > 0 && i <= _mask; i++)
@@ -52,15 +53,28 @@ internal sealed unsafe class DeltaTable : IDisposable
         Clear();
     }
 
+    /// <summary>Empties the table. Its room is kept when as much may be needed again.</summary>
     public void Clear()
+    {
+        if (_places is not null && _mask < MostKeptPlaces && Count > _mask / 8)
+        {
+            NativeMemory.Clear(_places, (nuint)(_mask + 1) * (nuint)sizeof(Delta));
+        }
+        else
+        {
+            Dispose();
+        }
+
+        Count = 0;
+    }
+
+    public void Dispose()
     {
         NativeMemory.Free(_places);
         _places = null;
         _mask = 0;
         Count = 0;
     }
-
-    public void Dispose() => Clear();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private Delta* Place(ulong key)

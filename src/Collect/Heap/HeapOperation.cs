@@ -11,6 +11,9 @@ internal enum OperationKind : byte
 
     /// <summary>Nothing happened to the address (a realloc that failed); only the number is used up.</summary>
     Nothing,
+
+    /// <summary>The program wants no leak to be made of the block.</summary>
+    Ignored,
 }
 
 /// <summary>One numbered operation on an address, on its way from a ring to the live table.</summary>
@@ -18,7 +21,7 @@ internal struct HeapOperation
 {
     public ulong Address;
 
-    /// <summary>Size of a birth.</summary>
+    /// <summary>Size of a birth; in a sampled recording also of a death, as the shim remembers it.</summary>
     public ulong Bytes;
 
     /// <summary>Pass in which it was read.</summary>

@@ -132,6 +132,22 @@ internal sealed unsafe class LiveTable : IDisposable
         }
     }
 
+    /// <summary>Calls for every block, in no particular order.</summary>
+    public void ForEach(Action<LiveBlock> action)
+    {
+        for (var d = 0; d < 1 << _depth; d++)
+        {
+            var segment = _directory[d];
+            for (uint i = 0; d == FirstEntry(d, segment) && i <= segment->Mask; i++)
+            {
+                if (segment->Places[i].Address != 0)
+                {
+                    action(segment->Places[i]);
+                }
+            }
+        }
+    }
+
     public void Dispose()
     {
         if (_directory is null)

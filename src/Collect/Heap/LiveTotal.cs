@@ -23,9 +23,9 @@ internal sealed class LiveTotal
     public ulong Epoch { get; private set; }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Add(long bytes, uint timeMs)
+    public void Add(long blocks, long bytes, uint timeMs)
     {
-        Blocks++;
+        Blocks += blocks;
         Bytes += bytes;
         if (Bytes > PeakBytes)
         {

@@ -1,5 +1,5 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
+using NativeHeap.Model;
 
 namespace NativeHeap.Collect.Heap;
 
@@ -7,7 +7,7 @@ namespace NativeHeap.Collect.Heap;
 /// One process's heap as its events tell it: order, live blocks, totals per stack, cohorts, timeline. Costs no garbage
 /// per event. For one thread.
 /// </summary>
-internal sealed class ProcessHeap : IDisposable
+internal sealed partial class ProcessHeap : IDisposable
 {
     /// <summary>Death of a cohort's blocks that are alive.</summary>
     public const uint Alive = 0x7FF;
@@ -17,20 +17,26 @@ internal sealed class ProcessHeap : IDisposable
     private readonly NativeList<int> _dirty = new();
     private readonly LiveTotal _trace;
     private readonly BucketClock _buckets;
-    private readonly bool _forked;
+    private readonly HeapBefore _before;
+    private readonly SampleWeight? _weight;
     private readonly uint _nodeCapacity;
+    private HashSet<ulong>? _ignored; // null in all but the fewest programs: a death looks here
 
     /// <summary>A heap without a block.</summary>
     /// <param name="trace">The trace's total, which this one is part of.</param>
     /// <param name="buckets">The trace's buckets.</param>
     /// <param name="nodeCapacity">Nodes are below this.</param>
-    /// <param name="forked">It began with blocks of its parent's.</param>
-    public ProcessHeap(LiveTotal trace, BucketClock buckets, int nodeCapacity, bool forked)
+    /// <param name="before">What blocks it began with.</param>
+    /// <param name="weight">What a sampled block stands for; null: every block is recorded, and for itself.</param>
+    public ProcessHeap(
+        LiveTotal trace, BucketClock buckets, int nodeCapacity, HeapBefore before, SampleWeight? weight = null)
     {
+        _weight = weight;
+
         _trace = trace;
         _buckets = buckets;
         _nodeCapacity = (uint)nodeCapacity;
-        _forked = forked;
+        _before = before;
     }
 
     /// <summary>Live blocks and bytes, and their peak.</summary>
@@ -38,6 +44,9 @@ internal sealed class ProcessHeap : IDisposable
 
     /// <summary>The blocks themselves.</summary>
     public LiveTable Blocks { get; } = new();
+
+    /// <summary>Addresses of blocks that the program wants no leaks to be made of; some may point into their midst.</summary>
+    public IReadOnlyCollection<ulong> Ignored => _ignored ?? (IReadOnlyCollection<ulong>)[];
 
     /// <summary>Totals per leaf node.</summary>
     public NativeList<StackTotal> Stacks { get; } = new();
@@ -47,6 +56,10 @@ internal sealed class ProcessHeap : IDisposable
 
     /// <summary>Changes to histograms since the last commit; keys by <see cref="HistogramKey"/>.</summary>
     public DeltaTable Histograms { get; } = new();
+
+    /// <summary>Changes to the shares of threads in stacks that several allocated by, since the last commit; keys by
+    /// <see cref="ShareKey"/>.</summary>
+    public DeltaTable Shares { get; } = new();
 
     public Timeline Timeline { get; } = new();
 
@@ -69,6 +82,9 @@ internal sealed class ProcessHeap : IDisposable
 
     /// <summary>Frees of blocks that were born before the fork.</summary>
     public long InheritedFrees { get; private set; }
+
+    /// <summary>Frees of blocks from before the process was attached to.</summary>
+    public long EarlierFrees { get; private set; }
 
     /// <summary>Frees of blocks that were never seen born.</summary>
     public long ForeignFrees { get; private set; }
@@ -106,8 +122,72 @@ internal sealed class ProcessHeap : IDisposable
     public static (int Stack, bool Lifetime, int Bucket) HistogramOf(ulong key) =>
         ((int)(key >> 8), (key & 0x80) != 0, (int)(key & 0x7F));
 
-    /// <summary>Takes the next operation of a ring; it is applied now or when its turn has come.</summary>
+    /// <summary>Key of what a thread allocated by a stack, or of what was freed of that, in <see cref="Shares"/>.</summary>
+    public static ulong ShareKey(int stack, int thread, bool freed) =>
+        ((ulong)stack << 17) | ((ulong)thread << 1) | (freed ? 1u : 0u);
+
+    /// <summary>The parts of a <see cref="ShareKey"/>.</summary>
+    public static (int Stack, int Thread, bool Freed) ShareOf(ulong key) =>
+        ((int)(key >> 17), (int)(key >> 1) & 0xFFFF, (key & 1) != 0);
+
+    /// <summary>Counts the shares of threads in a stack one by one from now on.</summary>
+    public void Share(int stack)
+    {
+        ref var total = ref Stacks[stack];
+        if (total.Shared)
+        {
+            return;
+        }
+
+        total.Shared = true;
+        Shares.Add(ShareKey(stack, total.Thread, freed: false), total.Allocations, total.AllocatedBytes);
+        if (total.Frees != 0)
+        {
+            Shares.Add(ShareKey(stack, total.Thread, freed: true), total.Frees, total.FreedBytes);
+        }
+    }
+
+    /// <summary>Applies the next operation of a ring when it is a birth whose turn it is; false: <see cref="Submit"/>
+    /// it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryBirth(
+        ulong address, uint order, ulong bytes, uint node, ushort thread, int stream, uint timeMs)
+    {
+        var stripe = StripeOrder.Stripe(address);
+        if (!_order.TryTake(stripe, order))
+        {
+            return false;
+        }
+
+        ApplyBirth(address, bytes, node, thread, stream, timeMs);
+        if (_order.Parked != 0)
+        {
+            Unpark(stripe);
+        }
+
+        return true;
+    }
+
+    /// <summary>The same for a death.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryDeath(ulong address, uint order, bool temporary, ushort thread, int stream, uint timeMs)
+    {
+        var stripe = StripeOrder.Stripe(address);
+        if (!_order.TryTake(stripe, order))
+        {
+            return false;
+        }
+
+        ApplyDeath(address, bytes: 0, temporary, thread, stream, timeMs);
+        if (_order.Parked != 0)
+        {
+            Unpark(stripe);
+        }
+
+        return true;
+    }
+
+    /// <summary>Takes the next operation of a ring; it is applied now or when its turn has come.</summary>
     public void Submit(in HeapOperation operation)
     {
         var stripe = StripeOrder.Stripe(operation.Address);
@@ -136,18 +216,6 @@ internal sealed class ProcessHeap : IDisposable
         if (_order.Parked != 0)
         {
             _order.PassOverGaps(operation => Apply(operation));
-        }
-    }
-
-    /// <summary>Carries what the totals keep for themselves over to the cohorts and histograms.</summary>
-    public void CarryOver()
-    {
-        for (var i = 0; i < _dirty.Count; i++)
-        {
-            ref var total = ref Stacks[_dirty[i]];
-            CarryCohorts(ref total, _dirty[i]);
-            CarrySizes(ref total, _dirty[i]);
-            CarryLifetimes(ref total, _dirty[i]);
         }
     }
 
@@ -213,10 +281,20 @@ internal sealed class ProcessHeap : IDisposable
         Stacks.Dispose();
         Cohorts.Dispose();
         Histograms.Dispose();
+        Shares.Dispose();
         Timeline.Dispose();
         Threads.Dispose();
         Streams.Clear();
     }
+
+    /// <summary>The bytes that a block at its birth counts for.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public long BytesAtBirth(ulong address, ulong bytes, uint timeMs) =>
+        _weight is null ? (long)bytes : _weight.Of(address, bytes, timeMs).Bytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private (long Blocks, long Bytes) CountOf(in LiveBlock block) =>
+        _weight is null ? (1, block.Bytes) : _weight.Of(block.Address, (ulong)block.Bytes, block.BirthMs);
 
     private void Unpark(uint stripe)
     {
@@ -231,137 +309,157 @@ internal sealed class ProcessHeap : IDisposable
         switch (operation.Kind)
         {
             case OperationKind.Birth:
-                ApplyBirth(operation);
+                TellDelay(operation, ApplyBirth(
+                    operation.Address, operation.Bytes, operation.Node, operation.Thread, operation.Stream,
+                    operation.TimeMs));
                 break;
             case OperationKind.Death:
-                ApplyDeath(operation);
+                TellDelay(operation, ApplyDeath(
+                    operation.Address, operation.Bytes, operation.Temporary, operation.Thread, operation.Stream,
+                    operation.TimeMs));
+                break;
+            case OperationKind.Ignored:
+                (_ignored ??= []).Add(operation.Address);
                 break;
         }
     }
 
-    private void ApplyBirth(in HeapOperation birth)
+    private void TellDelay(in HeapOperation operation, long freed)
     {
-        var stack = StackOf(birth.Node, birth.TimeMs);
+        if (operation.Delayed && freed != 0)
+        {
+            Streams[operation.Stream].WasDelayed(freed, operation.Pass, LastPass);
+        }
+    }
+
+    // Returns the bytes of a block that stood there still, taken from the stream's sum.
+    private long ApplyBirth(ulong address, ulong size, uint node, ushort threadIndex, int stream, uint timeMs)
+    {
+        var stack = _indexByNode.Find(node);
+        if (stack < 0)
+        {
+            stack = AddStack(node, threadIndex, timeMs);
+        }
+
         var block = new LiveBlock
         {
-            Address = birth.Address,
-            BytesAndThread = LiveBlock.Pack(birth.Bytes, birth.Thread),
+            Address = address,
+            BytesAndThread = LiveBlock.Pack(size, threadIndex),
             Stack = stack,
-            BirthMs = birth.TimeMs,
+            BirthMs = timeMs,
         };
+        long displaced = 0;
         if (Blocks.Insert(block, out var previous))
         {
             Contradictions++;
-            Died(previous, birth, temporary: false);
+            displaced = Died(previous, timeMs, temporary: false);
+            Streams[stream].Add(-displaced, LastPass);
         }
 
-        var bytes = block.Bytes;
-        var bucket = _buckets.Of(birth.TimeMs);
+        var (blocks, bytes) = CountOf(block);
+        var bucket = _buckets.Of(timeMs);
         ref var total = ref Stacks[stack];
         Touch(ref total, stack);
-        total.Allocations++;
+        if (total.Thread != threadIndex || total.Shared)
+        {
+            Share(stack);
+            Shares.Add(ShareKey(stack, threadIndex, freed: false), blocks, bytes);
+        }
+
+        total.Allocations += blocks;
         total.AllocatedBytes += bytes;
-        CountSize(ref total, stack, bytes);
+        CountSize(ref total, stack, block.Bytes, blocks, bytes);
         if (total.OpenBucket != bucket)
         {
             CarryCohorts(ref total, stack);
             total.OpenBucket = bucket;
         }
 
-        total.OpenBlocks++;
+        total.OpenBlocks += blocks;
         total.OpenBytes += bytes;
 
-        Allocations++;
+        Allocations += blocks;
         AllocatedBytes += bytes;
-        ref var thread = ref Threads[birth.Thread];
-        thread.Allocations++;
+        ref var thread = ref Threads[threadIndex];
+        thread.Allocations += blocks;
         thread.AllocatedBytes += bytes;
         thread.Dirty = true;
 
         ref var point = ref Timeline.At(bucket, Live.Bytes);
-        Live.Add(bytes, birth.TimeMs);
-        _trace.Add(bytes, birth.TimeMs);
-        point.Allocations++;
+        Live.Add(blocks, bytes, timeMs);
+        _trace.Add(blocks, bytes, timeMs);
+        point.Allocations += blocks;
         point.AllocatedBytes += bytes;
-        point.LiveBlocks++;
+        point.LiveBlocks += blocks;
         point.LiveBytes += bytes;
         point.PeakBytes = Math.Max(point.PeakBytes, Live.Bytes);
         point.Dirty = true;
+        return displaced;
     }
 
-    private void ApplyDeath(in HeapOperation death)
+    // Returns the bytes that it took from the stream's sum.
+    private long ApplyDeath(ulong address, ulong bytes, bool temporary, ushort thread, int stream, uint timeMs)
     {
-        if (Blocks.Remove(death.Address, out var block))
+        _ignored?.Remove(address);
+        if (Blocks.Remove(address, out var block))
         {
             // The thread's last allocation may have been given back by another thread, and the address be someone else's.
-            Died(block, death, death.Temporary && block.Thread == death.Thread);
+            var freed = Died(block, timeMs, temporary && block.Thread == thread);
+            Streams[stream].Add(-freed, LastPass);
+            return freed;
         }
-        else if (_forked)
+
+        // A sampled death says how large the block was.
+        var frees = _weight is null ? 1 : _weight.Of(address, bytes, timeMs).Blocks;
+        if (_before == HeapBefore.Inherited)
         {
-            InheritedFrees++;
+            InheritedFrees += frees;
+        }
+        else if (_before == HeapBefore.Earlier)
+        {
+            EarlierFrees += frees;
         }
         else
         {
-            ForeignFrees++;
+            ForeignFrees += frees;
         }
+
+        return 0;
     }
 
-    private void Died(in LiveBlock block, in HeapOperation death, bool temporary)
+    private long Died(in LiveBlock block, uint timeMs, bool temporary)
     {
-        var bytes = block.Bytes;
-        var deathMs = Math.Max(death.TimeMs, block.BirthMs); // clocks of two rings may be a tick apart
+        var (blocks, bytes) = CountOf(block);
+        var deathMs = Math.Max(timeMs, block.BirthMs); // clocks of two rings may be a tick apart
         ref var total = ref Stacks[block.Stack];
         Touch(ref total, block.Stack);
-        total.Frees++;
+        total.Frees += blocks;
         total.FreedBytes += bytes;
+        if (total.Shared)
+        {
+            Shares.Add(ShareKey(block.Stack, block.Thread, freed: true), blocks, bytes);
+        }
+
         if (temporary)
         {
-            total.Temporary++;
+            total.Temporary += blocks;
             total.TemporaryBytes += bytes;
-            TemporaryAllocations++;
+            TemporaryAllocations += blocks;
         }
 
-        CountLifetime(ref total, block.Stack, deathMs - block.BirthMs, bytes);
+        CountLifetime(ref total, block.Stack, deathMs - block.BirthMs, blocks, bytes);
         var bucket = _buckets.Of(deathMs);
-        Bury(ref total, block.Stack, _buckets.Of(block.BirthMs), bucket, bytes);
+        Bury(ref total, block.Stack, _buckets.Of(block.BirthMs), bucket, blocks, bytes);
 
-        Frees++;
+        Frees += blocks;
         FreedBytes += bytes;
-        Live.Remove(1, bytes);
-        _trace.Remove(1, bytes);
+        Live.Remove(blocks, bytes);
+        _trace.Remove(blocks, bytes);
         ref var point = ref Timeline.At(bucket, Live.Bytes + bytes);
-        point.LiveBlocks--;
+        point.LiveBlocks -= blocks;
         point.LiveBytes -= bytes;
         point.Dirty = true;
-
-        var stream = Streams[death.Stream];
-        stream.Add(-bytes, LastPass);
-        if (death.Delayed)
-        {
-            stream.WasDelayed(bytes, death.Pass, LastPass);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Bury(ref StackTotal total, int stack, uint birth, uint death, long bytes)
-    {
-        if (total.OpenBucket == birth)
-        {
-            total.OpenBlocks--;
-            total.OpenBytes -= bytes;
-            if (death == birth)
-            {
-                total.ShutBlocks++;
-                total.ShutBytes += bytes;
-                return;
-            }
-        }
-        else
-        {
-            Cohorts.Add(CohortKey(stack, birth, Alive), -1, -bytes);
-        }
-
-        Cohorts.Add(CohortKey(stack, birth, death), 1, bytes);
+        return bytes;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -375,94 +473,26 @@ internal sealed class ProcessHeap : IDisposable
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int StackOf(uint node, uint timeMs)
-    {
-        var index = _indexByNode.Find(node);
-        return index >= 0 ? index : AddStack(node, timeMs);
-    }
-
-    private int AddStack(uint node, uint timeMs)
+    private int AddStack(uint node, ushort thread, uint timeMs)
     {
         // A node that cannot be is the root: a stack of which nothing is known.
-        if (node >= _nodeCapacity && node != 0)
+        var known = node >= _nodeCapacity ? 0 : node;
+        if (known != node && _indexByNode.Find(known) is >= 0 and var root)
         {
-            return StackOf(0, timeMs);
+            return root;
         }
 
         var index = Stacks.Add(new StackTotal
         {
-            Node = node,
+            Node = known,
             FirstMs = timeMs,
+            Thread = thread,
             ProcessEpoch = Live.Epoch,
             TraceEpoch = _trace.Epoch,
             NextTwin = -1,
             FirstTwin = Stacks.Count,
         });
-        _indexByNode.Add(node, index);
+        _indexByNode.Add(known, index);
         return index;
-    }
-
-    private static int BitLength(ulong value) => 64 - BitOperations.LeadingZeroCount(value);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void CountSize(ref StackTotal total, int stack, long bytes)
-    {
-        var bucket = (byte)BitLength((ulong)bytes);
-        if (total.SizeBucket != bucket)
-        {
-            CarrySizes(ref total, stack);
-            total.SizeBucket = bucket;
-        }
-
-        total.SizeBlocks++;
-        total.SizeBytes += bytes;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void CountLifetime(ref StackTotal total, int stack, uint milliseconds, long bytes)
-    {
-        var bucket = (byte)BitLength(milliseconds * 1000UL);
-        if (total.LifetimeBucket != bucket)
-        {
-            CarryLifetimes(ref total, stack);
-            total.LifetimeBucket = bucket;
-        }
-
-        total.LifetimeBlocks++;
-        total.LifetimeBytes += bytes;
-    }
-
-    private void CarryCohorts(ref StackTotal total, int stack)
-    {
-        if (total.OpenBlocks != 0 || total.OpenBytes != 0)
-        {
-            Cohorts.Add(CohortKey(stack, total.OpenBucket, Alive), total.OpenBlocks, total.OpenBytes);
-            total.OpenBlocks = total.OpenBytes = 0;
-        }
-
-        if (total.ShutBlocks != 0)
-        {
-            Cohorts.Add(CohortKey(stack, total.OpenBucket, total.OpenBucket), total.ShutBlocks, total.ShutBytes);
-            total.ShutBlocks = total.ShutBytes = 0;
-        }
-    }
-
-    private void CarrySizes(ref StackTotal total, int stack)
-    {
-        if (total.SizeBlocks != 0)
-        {
-            Histograms.Add(HistogramKey(stack, false, total.SizeBucket), total.SizeBlocks, total.SizeBytes);
-            total.SizeBlocks = total.SizeBytes = 0;
-        }
-    }
-
-    private void CarryLifetimes(ref StackTotal total, int stack)
-    {
-        if (total.LifetimeBlocks != 0)
-        {
-            Histograms.Add(HistogramKey(stack, true, total.LifetimeBucket), total.LifetimeBlocks, total.LifetimeBytes);
-            total.LifetimeBlocks = total.LifetimeBytes = 0;
-        }
     }
 }

@@ -24,6 +24,12 @@ internal struct StackTotal
     public byte SizeBucket;
     public byte LifetimeBucket;
     public bool Dirty;
+
+    /// <summary>Several threads allocated: their shares are counted one by one from then on.</summary>
+    public bool Shared;
+
+    /// <summary>Number of the only thread that allocated, until it is <see cref="Shared"/>.</summary>
+    public ushort Thread;
     public long SizeBlocks;
     public long SizeBytes;
     public long LifetimeBlocks;

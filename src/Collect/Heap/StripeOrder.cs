@@ -46,19 +46,24 @@ internal sealed unsafe class StripeOrder : IDisposable
     public static uint Stripe(ulong address) =>
         (uint)(((address >> 4) * WireConstants.StripeMultiplier) >> (int)WireConstants.StripeShift);
 
-    /// <summary>Says whose turn it is; parks the operation when it is early.</summary>
+    /// <summary>Takes a number whose turn it is: its operation is applied, then the parked ones are asked for. False,
+    /// and nothing happens, when it is another's turn: then <see cref="Take"/> it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Turn Take(uint stripe, in HeapOperation operation)
+    public bool TryTake(uint stripe, uint order)
     {
         ref var last = ref _last[stripe];
-        if (last + 1 == operation.Order)
+        if (last + 1 != order)
         {
-            last++;
-            return Turn.Now;
+            return false;
         }
 
-        return TakeOutOfTurn(stripe, operation);
+        last = order;
+        return true;
     }
+
+    /// <summary>Says whose turn it is; parks the operation when it is early.</summary>
+    public Turn Take(uint stripe, in HeapOperation operation) =>
+        TryTake(stripe, operation.Order) ? Turn.Now : TakeOutOfTurn(stripe, operation);
 
     /// <summary>The parked operation whose turn it is now in a stripe.</summary>
     public bool TryUnpark(uint stripe, out HeapOperation operation)

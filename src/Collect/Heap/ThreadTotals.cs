@@ -1,3 +1,5 @@
+using NativeHeap.Model;
+
 namespace NativeHeap.Collect.Heap;
 
 /// <summary>What one thread allocated.</summary>

@@ -1,3 +1,5 @@
+using NativeHeap.Model;
+
 namespace NativeHeap.Collect.Heap;
 
 /// <summary>One bucket of a process's timeline.</summary>

@@ -78,6 +78,14 @@ public sealed class SupervisorLink : IDisposable
         return (int)report.Pid;
     }
 
+    /// <summary>Has the supervisor end with a code of ours instead of the target's.</summary>
+    /// <param name="exitCode">0 to 255.</param>
+    public void Decide(int exitCode)
+    {
+        var order = new LaunchOrderRecord { Kind = (uint)LaunchKind.Verdict, ArgumentCount = (uint)exitCode };
+        Libc.Send(_socket, MemoryMarshal.AsBytes(new ReadOnlySpan<LaunchOrderRecord>(ref order)));
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _socket.Dispose();
 

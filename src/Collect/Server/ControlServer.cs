@@ -65,7 +65,6 @@ internal sealed class ControlServer : IDisposable
         {
             throw new IOException($"cannot listen at {path}: {Libc.ErrorText}");
         }
-        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         return new ControlServer(listener, loop, host);
     }
 

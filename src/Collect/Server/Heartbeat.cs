@@ -21,7 +21,7 @@ internal sealed class Heartbeat : IDisposable
     public Heartbeat()
     {
         _nowNs = Clock();
-        _thread = new Thread(Run) { IsBackground = true, Name = "clock", Priority = ThreadPriority.AboveNormal };
+        _thread = new Thread(Run) { IsBackground = true, Name = "clock" };
         _thread.Start();
     }
 
@@ -60,6 +60,7 @@ internal sealed class Heartbeat : IDisposable
 
     private void Run()
     {
+        Libc.PreferThisThread(); // events bear an old time as long as we wait for a processor
         while (!_stop.Wait(PeriodMilliseconds))
         {
             lock (_gate)

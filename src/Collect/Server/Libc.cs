@@ -21,6 +21,9 @@ internal static unsafe partial class Libc
     private const int MapShared = 1;
     private const int SocketCloseOnExecNonBlocking = 0x80000 | 0x800;
     private const int UnixFamily = 1;
+    private const uint OwnerReadWrite = 0x180; // 0600
+    private const int ReadWriteCreatePrivately = 0x2 | 0x40 | 0x20000 | 0x80000; // O_RDWR, O_CREAT, O_NOFOLLOW, O_CLOEXEC
+    private const int LockExclusiveAtOnce = 2 | 4; // LOCK_EX, LOCK_NB
     private const int Stream = 1;
     private const int SocketLevel = 1;
     private const int PeerCredentials = 17;
@@ -32,8 +35,10 @@ internal static unsafe partial class Libc
     private const uint FutexWord32 = 2; // FUTEX2_SIZE_U32, shared between processes
     private const int ClockMonotonic = 1;
     private const int ClockBootTime = 7;
+    private const int ClockThread = 3; // CLOCK_THREAD_CPUTIME_ID
     private const long SysFutexWaitv = 449;
     private const long SysGettid = 186;
+    private const long SysTgkill = 234;
     private const long SysSetRobustList = 273;
     private const long SysGetRobustList = 274;
     private const long SysPidfdSendSignal = 424;
@@ -111,6 +116,12 @@ internal static unsafe partial class Libc
     /// <summary>The system's words for <see cref="Error"/>.</summary>
     public static string ErrorText => Marshal.GetLastPInvokeErrorMessage();
 
+    /// <summary>Sends a signal to one thread (tgkill(2)).</summary>
+    public static void SignalThread(int pid, int tid, int signal) => _ = SystemCall3(SysTgkill, pid, tid, signal);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial long SystemCall3(long number, long first, long second, long third);
+
     /// <summary>An invalid handle on failure.</summary>
     public static SafeFileHandle CreateMemory(string name) => Handle(MemfdCreate(name, MemfdCloseOnExecAndSealable));
 
@@ -141,7 +152,7 @@ internal static unsafe partial class Libc
 
     public static void Unmap(byte* start, ulong bytes) => _ = Munmap(start, (nuint)bytes);
 
-    /// <summary>A listening socket at <paramref name="path"/>, or an invalid handle.</summary>
+    /// <summary>A listening socket at <paramref name="path"/> that only its owner may connect to, or an invalid handle.</summary>
     public static SafeFileHandle Listen(string path, int backlog)
     {
         var handle = Handle(Socket(UnixFamily, Stream | SocketCloseOnExecNonBlocking, 0));
@@ -152,7 +163,8 @@ internal static unsafe partial class Libc
         }
         fixed (byte* bytes = address)
         {
-            if (Bind(handle, bytes, (uint)address.Length) == 0 && ListenOn(handle, backlog) == 0)
+            // Linux gives the file the mode of the socket (unix_bind): there is no moment with another.
+            if (ChangeMode(handle, OwnerReadWrite) == 0 && Bind(handle, bytes, (uint)address.Length) == 0 && ListenOn(handle, backlog) == 0)
             {
                 return handle;
             }
@@ -285,6 +297,16 @@ internal static unsafe partial class Libc
         }
     }
 
+    /// <summary>Waits until a process has ended.</summary>
+    /// <param name="process">A pidfd, which can be read from then on.</param>
+    public static void WaitForEnd(SafeFileHandle process)
+    {
+        Span<PollEntry> entry = [new PollEntry { Descriptor = (int)process.DangerousGetHandle(), Events = PollIn }];
+        while (Poll(entry, -1) < 0 && Error == Eintr)
+        {
+        }
+    }
+
     public static SafeFileHandle CreateEvent() => Handle(Eventfd(0, SocketCloseOnExecNonBlocking));
 
     public static void Raise(SafeFileHandle raised)
@@ -310,6 +332,13 @@ internal static unsafe partial class Libc
         }
     }
 
+    /// <summary>Gives the calling thread the nice value -10 where that is permitted (root, CAP_SYS_NICE, RLIMIT_NICE); else
+    /// it keeps its own. On Linux a nice value is a thread's (setpriority(2)).</summary>
+    public static void PreferThisThread() => _ = SetPriority(which: 0, who: 0, nice: -10);
+
+    [LibraryImport("libc", EntryPoint = "setpriority")]
+    private static partial int SetPriority(int which, int who, int nice);
+
     [LibraryImport("libc", EntryPoint = "getppid")]
     public static partial int GetParentPid();
 
@@ -331,6 +360,30 @@ internal static unsafe partial class Libc
         var until = (long)Heartbeat.Clock() + (milliseconds * 1_000_000L);
         var time = stackalloc long[2] { until / 1_000_000_000, until % 1_000_000_000 };
         return Waitv(SysFutexWaitv, waits, (uint)words.Length, 0, time, ClockMonotonic) >= 0 || Error != Enosys;
+    }
+
+    /// <summary>Opens a file of mode 0600, a new one if there is none, never through a link; an invalid handle on
+    /// failure.</summary>
+    public static SafeFileHandle OpenPrivate(string path) =>
+        Handle(OpenWithMode(path, ReadWriteCreatePrivately, OwnerReadWrite));
+
+    /// <summary>Locks a file until it is closed (flock(2)); false when another has it.</summary>
+    public static bool TryLock(SafeFileHandle file) => Flock(file, LockExclusiveAtOnce) == 0;
+
+    /// <summary>Takes a name away.</summary>
+    public static bool Unlink(string path) => UnlinkPath(path) == 0;
+
+    /// <summary>Whether a socket is at a path, not through a link.</summary>
+    public static bool IsSocket(string path)
+    {
+        const ushort TypeMask = 0xF000, Socket = 0xC000;
+        const int NoFollow = 0x100;
+        Span<byte> status = stackalloc byte[256]; // struct statx
+        fixed (byte* start = status)
+        {
+            return Statx(-100, path, NoFollow, 1, start) == 0
+                && (*(ushort*)(start + 28) & TypeMask) == Socket; // stx_mode
+        }
     }
 
     /// <summary>Redirects a descriptor to /dev/null.</summary>
@@ -375,6 +428,21 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
     private static partial int Socket(int family, int kind, int protocol);
+
+    [LibraryImport("libc", EntryPoint = "fchmod", SetLastError = true)]
+    private static partial int ChangeMode(SafeFileHandle file, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int Flock(SafeFileHandle file, int operation);
+
+    [LibraryImport("libc", EntryPoint = "unlink", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int UnlinkPath(string path);
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Statx(int folder, string path, int flags, uint wanted, byte* status);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int OpenWithMode(string path, int flags, uint mode);
 
     [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
     private static partial int Bind(SafeFileHandle socket, byte* address, uint bytes);
@@ -427,6 +495,13 @@ internal static unsafe partial class Libc
     {
         var time = stackalloc long[2];
         return ClockGettime(ClockBootTime, time) == 0 ? ((ulong)time[0] * 1_000_000_000) + (ulong)time[1] : 0;
+    }
+
+    /// <summary>Processor time of the calling thread, nanoseconds.</summary>
+    public static ulong ThreadClock()
+    {
+        var time = stackalloc long[2];
+        return ClockGettime(ClockThread, time) == 0 ? ((ulong)time[0] * 1_000_000_000) + (ulong)time[1] : 0;
     }
 
     [LibraryImport("libc", EntryPoint = "clock_gettime")]

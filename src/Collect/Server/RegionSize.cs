@@ -9,10 +9,10 @@ internal static class RegionSize
     // address space is limited, and to nobody else.
     private static readonly (RegionShape Shape, ulong RingBytes)[] Sizes =
     [
-        (new RegionShape(260, 4, 4096, 2048, 4 << 20), 128 << 10),
-        (new RegionShape(132, 4, 1024, 1024, 1 << 20), 64 << 10),
-        (new RegionShape(68, 4, 512, 512, 256 << 10), 32 << 10),
-        (new RegionShape(20, 4, 128, 256, 64 << 10), 16 << 10),
+        (new RegionShape(260, 4, 4096, 2048, 4 << 20, 512 << 10), 128 << 10),
+        (new RegionShape(132, 4, 1024, 1024, 1 << 20, 256 << 10), 64 << 10),
+        (new RegionShape(68, 4, 512, 512, 256 << 10, 64 << 10), 32 << 10),
+        (new RegionShape(20, 4, 128, 256, 64 << 10, 16 << 10), 16 << 10),
     ];
 
     /// <summary>The smallest layout there is.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
@@ -43,6 +44,102 @@ public static class ControlClient
         };
     }
 
+    /// <summary>Has recording paused, or taken up again.</summary>
+    /// <param name="pid">A recorded process.</param>
+    /// <param name="pause">Which of the two.</param>
+    /// <returns>False when it was so already.</returns>
+    /// <exception cref="ToolException">The process is not being recorded (exit code 3).</exception>
+    public static bool Pause(int pid, bool pause)
+    {
+        var answer = Ask(pid, Request(pause ? RequestKind.Pause : RequestKind.Resume, pid, ""));
+        return (RequestResult)answer.Result == RequestResult.Done
+            ? answer.TextLength > 0
+            : throw NotRecorded(pid, "its collector does not know it");
+    }
+
+    /// <summary>Has the heap checked; returns when the result can be read.</summary>
+    /// <param name="pid">A recorded process.</param>
+    /// <returns>The check's number in the trace.</returns>
+    /// <exception cref="ToolException">The process is not being recorded (exit code 3), or could not be looked at (exit
+    /// code 5).</exception>
+    public static int Check(int pid)
+    {
+        var answer = Ask(pid, Request(RequestKind.Check, pid, ""));
+        var text = RequestText.Read(answer) ?? "";
+        return (RequestResult)answer.Result switch
+        {
+            RequestResult.Done when int.TryParse(text, CultureInfo.InvariantCulture, out var number) => number,
+            RequestResult.UnknownPid => throw NotRecorded(pid, "its collector does not know it"),
+            _ => throw new ToolException(
+                $"process {pid} could not be checked: {(text.Length > 0 ? text : "its collector does not check heaps")}",
+                ExitCodes.Incomplete),
+        };
+    }
+
+    /// <summary>The trace that a process is being recorded to.</summary>
+    /// <param name="pid">A recorded process.</param>
+    /// <exception cref="ToolException">The process is not being recorded (exit code 3).</exception>
+    public static string TracePath(int pid)
+    {
+        var path = "";
+        while (true)
+        {
+            var start = Encoding.UTF8.GetByteCount(path).ToString(CultureInfo.InvariantCulture);
+            var answer = Ask(pid, Request(RequestKind.TracePath, pid, start));
+            if ((RequestResult)answer.Result != RequestResult.Done || RequestText.Read(answer) is not { } piece)
+            {
+                throw NotRecorded(pid, "its collector does not say where");
+            }
+
+            if (piece.Length == 0)
+            {
+                return path;
+            }
+
+            path += piece;
+        }
+    }
+
+    /// <summary>Has the recording of a process end that was attached to; returns when its collector has ended.</summary>
+    /// <param name="pid">A recorded process.</param>
+    /// <returns>The trace.</returns>
+    /// <exception cref="ToolException">The process is not being recorded, or not by an attach (exit code 3).</exception>
+    public static string Detach(int pid)
+    {
+        var trace = TracePath(pid);
+        using var collector = OpenCollector(pid);
+        var answer = Ask(pid, Request(RequestKind.Detach, pid, ""));
+        if ((RequestResult)answer.Result != RequestResult.Done)
+        {
+            throw new ToolException(
+                $"process {pid} was not attached to: its recording ends with it, or with its collector", ExitCodes.Target);
+        }
+
+        // A pidfd can be read when its process has ended.
+        if (!collector.IsInvalid)
+        {
+            Libc.WaitForEnd(collector);
+        }
+
+        return trace;
+    }
+
+    private static SafeFileHandle OpenCollector(int pid)
+    {
+        using var socket = Connect(pid);
+        return Libc.TryGetCredentials(socket, out var credentials)
+            ? Libc.OpenProcess(credentials.Pid)
+            : throw NotRecorded(pid, "its collector is ending");
+    }
+
+    private static RequestRecord Request(RequestKind kind, int pid, string value)
+    {
+        var text = Encoding.UTF8.GetBytes(value);
+        var request = new RequestRecord { Kind = (uint)kind, Pid = (uint)pid, TextLength = (uint)text.Length };
+        text.CopyTo((Span<byte>)request.Text);
+        return request;
+    }
+
     private static RequestRecord Ask(int pid, RequestRecord request)
     {
         using var socket = Connect(pid);
@@ -76,8 +173,9 @@ public static class ControlClient
         }
         var environment = process.ReadEnvironment()
             ?? throw new ToolException($"the environment of process {pid} cannot be read: it belongs to somebody else, or may not be looked at", ExitCodes.Target);
-        var path = environment.FirstOrDefault(variable => variable.Key == ShimSettings.Socket).Value
-            ?? throw NotRecorded(pid, "it was not started by nativeheap run");
+        var path = Collectors.FindSocket(pid)
+            ?? environment.FirstOrDefault(variable => variable.Key == ShimSettings.Socket).Value
+            ?? throw NotRecorded(pid, "it was not started by nativeheap run, nor attached to");
         var socket = Libc.Connect(path);
         return socket.IsInvalid ? throw NotRecorded(pid, $"its collector is gone ({Libc.ErrorText})") : socket;
     }

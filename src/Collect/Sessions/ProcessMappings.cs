@@ -27,25 +27,25 @@ internal sealed class ProcessMappings : IMappingSource
         {
             return null;
         }
+
         return
         [
             .. mappings
-                .Where(mapping => mapping.Inode != 0 && mapping.Path.StartsWith('/'))
-                .GroupBy(mapping => (mapping.Inode, mapping.Path))
-                .Where(file => file.Any(mapping => mapping.IsExecutable))
-                .Select(file => Describe(hostPid, file.Key.Path, [.. file]))
+                .Where(mapping => mapping.IsExecutable && mapping.Inode != 0 && mapping.Path.StartsWith('/'))
+                .Select(code => Describe(hostPid, code))
                 .OfType<MappedModule>(),
         ];
     }
 
     private static ulong PageOf(ulong address) => address & ~(PageBytes - 1);
 
-    private static MappedModule? Describe(int hostPid, string path, List<MemoryMapping> parts)
+    // Its code alone: a file may be mapped anywhere else, too, as bytes (an application with its assemblies in one file).
+    private static MappedModule? Describe(int hostPid, MemoryMapping code)
     {
         // The file as the process sees it: it may live in another root.
+        var path = code.Path;
         var root = string.Create(CultureInfo.InvariantCulture, $"/proc/{hostPid}/root");
         using var file = ElfFile.TryOpen(root + path, out _);
-        var code = parts.First(part => part.IsExecutable);
         var segment = file?.Segments.FirstOrDefault(load =>
             load.Kind == ElfSegment.Load && (load.Flags & ExecuteFlag) != 0
             && PageOf(load.Offset) <= code.Offset && code.Offset - PageOf(load.Offset) < load.FileBytes + PageBytes);
@@ -55,7 +55,6 @@ internal sealed class ProcessMappings : IMappingSource
         }
         var bias = code.Start - (code.Offset - PageOf(found.Offset)) - PageOf(found.Address);
         var name = path.EndsWith(Deleted, StringComparison.Ordinal) ? path[..^Deleted.Length] : path;
-        return new MappedModule(
-            name, file.BuildId, parts.Min(part => part.Start), parts.Max(part => part.End), bias);
+        return new MappedModule(name, file.BuildId, code.Start, code.End, bias);
     }
 }

@@ -9,16 +9,20 @@ namespace NativeHeap.Collect.Sessions;
 /// Knows when recorded processes end, by their pidfds. On the poll thread.
 /// </summary>
 /// <remarks>Without a free descriptor for a pidfd a process is looked for four times a second instead.</remarks>
-internal sealed class ProcessTracker
+internal sealed class ProcessTracker : IDisposable
 {
     private readonly PollLoop _loop;
     private readonly Dictionary<int, Tracked> _byPid = [];
+    private readonly List<Leave> _leaves = [];
+    private bool _isOver;
+    private int _nameless; // stands for pids that are none here
 
     /// <summary>A tracker of no process.</summary>
     public ProcessTracker(PollLoop loop)
     {
         _loop = loop;
         loop.Tick += LookForUnwatched;
+        loop.Tick += LookForPatience;
     }
 
     private sealed record Tracked(int Pid, SafeFileHandle Process, ulong StartTicks)
@@ -26,12 +30,19 @@ internal sealed class ProcessTracker
         public required Action<int?> Ended { get; set; }
     }
 
+    private sealed record Leave(HashSet<Tracked> Leaving, long Deadline, Action Done);
+
     /// <summary>Watches a process; of one that is watched already (an exec) everybody who wants to know is told.</summary>
     /// <param name="pid">In our pid namespace.</param>
     /// <param name="process">A pidfd of it, owned from now on; may be invalid.</param>
     /// <param name="ended">Called once, with the wait status when the kernel tells it.</param>
     public void Watch(int pid, SafeFileHandle process, Action<int?> ended)
     {
+        if (_isOver)
+        {
+            process.Dispose(); // what was on its way when we were let go
+            return;
+        }
         if (_byPid.TryGetValue(pid, out var known) && IsThere(known))
         {
             known.Ended += ended;
@@ -48,6 +59,50 @@ internal sealed class ProcessTracker
         {
             _loop.Add(process, () => End(tracked));
         }
+    }
+
+    /// <summary>Waits for the watched processes that have begun to end, and runs no code of theirs any more. A process
+    /// closes its files well before its pidfd tells of its end, so others may know of it earlier than we do.</summary>
+    /// <param name="patience">Most that is waited.</param>
+    /// <param name="done">Called once, after those ends were told, or when patience is over.</param>
+    public void WhenLeft(TimeSpan patience, Action done)
+    {
+        var leaving = _byPid.Values
+            .Where(tracked => new ProcessReader(tracked.Pid).ReadStat() is not { IsExiting: false })
+            .ToHashSet<Tracked>(ReferenceEqualityComparer.Instance);
+        _leaves.Add(new Leave(leaving, Environment.TickCount64 + (long)patience.TotalMilliseconds, done));
+        TellLeft();
+    }
+
+    /// <summary>Whether a process is watched.</summary>
+    /// <param name="pid">In our pid namespace.</param>
+    public bool Watches(int pid) => _byPid.ContainsKey(pid);
+
+    /// <summary>Watches a process of a pid namespace that ours does not contain, as far as that can be done.</summary>
+    /// <param name="process">A pidfd of it, owned from now on. An invalid one: nobody learns of its end.</param>
+    /// <param name="ended">As for <see cref="Watch"/>.</param>
+    public void WatchNameless(SafeFileHandle process, Action<int?> ended)
+    {
+        if (process.IsInvalid)
+        {
+            process.Dispose();
+            return;
+        }
+        Watch(--_nameless, process, ended);
+    }
+
+    /// <summary>Watches nobody any more.</summary>
+    public void Dispose()
+    {
+        _isOver = true;
+        _loop.Tick -= LookForUnwatched;
+        _loop.Tick -= LookForPatience;
+        foreach (var tracked in _byPid.Values)
+        {
+            _loop.Remove(tracked.Process);
+            tracked.Process.Dispose();
+        }
+        _byPid.Clear();
     }
 
     /// <summary>Finds the process that a forked child is in our pid namespace.</summary>
@@ -91,7 +146,7 @@ internal sealed class ProcessTracker
 
     private static bool Maps(int pid, string mapping) =>
         new ProcessReader(pid).ReadMappings()?.Any(
-            mapped => mapped.Path.StartsWith("/memfd:" + mapping, StringComparison.Ordinal)) == true;
+            mapped => mapped.Path is var path && (path == "/memfd:" + mapping || path == $"/memfd:{mapping} (deleted)")) == true;
 
     private static bool IsThere(Tracked tracked) =>
         new ProcessReader(tracked.Pid).ReadStat() is { State: not 'Z' and not 'X' } stat
@@ -113,5 +168,25 @@ internal sealed class ProcessTracker
         tracked.Process.Dispose();
         _byPid.Remove(tracked.Pid);
         tracked.Ended(status);
+        _leaves.ForEach(leave => leave.Leaving.Remove(tracked));
+        TellLeft();
+    }
+
+    private void LookForPatience()
+    {
+        if (_leaves.Count > 0)
+        {
+            TellLeft();
+        }
+    }
+
+    private void TellLeft()
+    {
+        var now = Environment.TickCount64;
+        foreach (var leave in _leaves.Where(leave => leave.Leaving.Count == 0 || now >= leave.Deadline).ToList())
+        {
+            _leaves.Remove(leave);
+            leave.Done();
+        }
     }
 }

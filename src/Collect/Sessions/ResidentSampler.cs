@@ -1,4 +1,5 @@
 using NativeHeap.Collect.Server;
+using NativeHeap.Memory.Holding;
 using NativeHeap.Memory.Proc;
 using NativeHeap.Model;
 
@@ -6,7 +7,8 @@ namespace NativeHeap.Collect.Sessions;
 
 /// <summary>
 /// Looks at the resident memory of processes: its size often at first and a few times a second later, where it is about
-/// once a second and for the first process alone (the kernel holds a lock of the target for it). A thread of its own.
+/// once a second and for the first process alone (the kernel holds a lock of the target for it), and less often where
+/// that takes long. A thread of its own.
 /// </summary>
 internal sealed class ResidentSampler : IDisposable
 {
@@ -14,6 +16,10 @@ internal sealed class ResidentSampler : IDisposable
     private const int FirstLook = 5; // ms after the start; short programs are seen at least once
     private const int LongestPause = 100;
     private const ulong LongestLedgerPauseNs = 1_000_000_000;
+    private const ulong LedgerShare = 50; // of a processor's time, one part
+    private const int FirstLedgers = 4;
+
+    private static readonly TimeSpan DrainPatience = TimeSpan.FromSeconds(2);
 
     private readonly Lock _gate = new();
     private readonly List<(ProcessId Id, ProcessReader Reader)> _processes = [];
@@ -22,6 +28,7 @@ internal sealed class ResidentSampler : IDisposable
     private readonly Thread _thread;
     private ulong _ledgerPauseNs = FirstLook * 1_000_000UL;
     private ulong _nextLedgerNs;
+    private int _ledgers;
 
     /// <summary>Starts the thread.</summary>
     /// <param name="post">Hands over what was seen.</param>
@@ -108,14 +115,53 @@ internal sealed class ResidentSampler : IDisposable
     {
         // Only the first process of the trace has a ledger.
         var now = Heartbeat.Clock();
-        if (now < _nextLedgerNs || reader.ReadResidentMemory() is not { } resident)
+        if (now < _nextLedgerNs)
         {
             return;
         }
-        var parts = resident.Parts.Select(part => new LedgerPart(part.Name, part.Bytes)).ToList();
-        var ledger = new Ledger((long)now, resident.RssBytes, parts, resident.UnexplainedBytes);
-        _post(recording => recording.AddLedger(id, ledger));
+        var started = Libc.ThreadClock();
+        using var memory = new ProcessMemory(reader.Pid);
+        if (reader.ReadResidentMemory(memory) is not { } resident)
+        {
+            return;
+        }
+        var native = Divide(id, reader.Pid, resident);
+        var parts = native?.Divide(resident) ?? resident.Parts.Select(part => new LedgerPart(part.Name, part.Bytes));
+        var ledger = new Ledger((long)now, resident.RssBytes, [.. parts], resident.UnexplainedBytes);
+        _post(recording =>
+        {
+            recording.AddLedger(id, ledger);
+            if (native is not null)
+            {
+                recording.AddGauge(id, now, LedgerGauges.Untouched, native.UntouchedBytes);
+            }
+            if (resident.GcCommittedBytes > 0)
+            {
+                recording.AddGauge(id, now, LedgerGauges.GcCommitted, resident.GcCommittedBytes);
+            }
+        });
+        // The first looks also compile what they run.
+        var cost = _ledgers++ < FirstLedgers ? 0 : Libc.ThreadClock() - started;
         _ledgerPauseNs = Math.Min(_ledgerPauseNs * 2, LongestLedgerPauseNs);
-        _nextLedgerNs = now + _ledgerPauseNs;
+        _nextLedgerNs = Heartbeat.Clock() + Math.Max(_ledgerPauseNs, cost * LedgerShare);
+    }
+
+    // Null: the live blocks are not known, or nobody can tell which memory is malloc's.
+    private AllocatorMemory? Divide(ProcessId id, int pid, ResidentMemory resident)
+    {
+        if (resident.Malloc.Arenas.Count == 0 && resident.MallocBytes > 0)
+        {
+            return null;
+        }
+        var answer = new TaskCompletionSource<HeapBlocks?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _post(recording => answer.SetResult(recording.TakeAddresses(id)));
+        if (WaitHandle.WaitAny([((IAsyncResult)answer.Task).AsyncWaitHandle, _stop.WaitHandle], DrainPatience) != 0)
+        {
+            _ = answer.Task.ContinueWith(late => late.Result?.Dispose(), TaskScheduler.Default);
+            return null;
+        }
+        using var blocks = answer.Task.Result;
+        using var pages = new PageMap(pid);
+        return blocks is null || !pages.CanRead ? null : AllocatorMemory.Of(blocks, resident, pages);
     }
 }

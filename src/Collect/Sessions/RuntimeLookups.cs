@@ -11,7 +11,8 @@ internal sealed class RuntimeLookups : IDisposable
 
     private readonly Dictionary<ProcessId, HashSet<ulong>> _waiting = [];
     private readonly Dictionary<ProcessId, RuntimeLookup> _lookups = [];
-    private Task _running = Task.CompletedTask;
+    private Task<bool> _running = Task.FromResult(true);
+    private (ProcessId Process, ulong[] Addresses) _asked;
 
     /// <summary>Notes an address to be looked up.</summary>
     public void Add(ProcessId process, ulong address)
@@ -37,6 +38,7 @@ internal sealed class RuntimeLookups : IDisposable
             return;
         }
 
+        AskAgain();
         foreach (var (process, addresses) in _waiting.Where(item => item.Value.Count > 0))
         {
             if (target(process) is { } found)
@@ -44,11 +46,23 @@ internal sealed class RuntimeLookups : IDisposable
                 var lookup = LookupOf(process, found.Pid, found.Code);
                 ulong[] now = [.. addresses];
                 addresses.Clear();
+                _asked = (process, now);
                 _running = Task.Factory.StartNew(
                     () => lookup.Find(now), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
                 return;
             }
         }
+    }
+
+    // What a look-up that broke off was asked.
+    private void AskAgain()
+    {
+        if (_running.IsCompletedSuccessfully && !_running.Result)
+        {
+            _waiting[_asked.Process].UnionWith(_asked.Addresses);
+        }
+
+        _running = Task.FromResult(true);
     }
 
     /// <summary>Waits for what is being looked up.</summary>

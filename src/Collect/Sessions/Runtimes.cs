@@ -60,6 +60,23 @@ internal sealed class Runtimes : IDisposable
     /// <summary>Has those looked after whose runtime tells nothing. Every now and then, while they live.</summary>
     public void LookUp() => _lookups.Run(process => IsMute(process) ? (_pids[process], _sessions[process].Code) : null);
 
+    /// <summary>Hands on what garbage collectors have told so far. Every now and then, and at the end.</summary>
+    public void TakeCollections(Recording recording)
+    {
+        foreach (var (process, session) in _sessions)
+        {
+            while (session.Collections.TryTakePause(out var pause))
+            {
+                recording.AddPause(process, pause);
+            }
+
+            while (session.Collections.TryTakeSize(out var size))
+            {
+                recording.AddGauge(process, size.TimeNs, LedgerGauges.GcUsed, size.Bytes);
+            }
+        }
+    }
+
     /// <summary>Takes in what runtimes still have to tell.</summary>
     /// <param name="note">Called with what a process's trace should say of it.</param>
     public void Finish(Action<ProcessId, string> note)

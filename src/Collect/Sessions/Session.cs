@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using NativeHeap.Collect.Launching;
 using NativeHeap.Collect.Server;
@@ -16,23 +17,19 @@ public sealed class Session : IDisposable
 {
     private static readonly TimeSpan CommandPatience = TimeSpan.FromSeconds(1);
 
+    private static readonly TimeSpan LeavePatience = TimeSpan.FromSeconds(1);
+
     private readonly SessionOptions _options;
     private readonly NativeFiles _files;
-    private readonly Recording _recording;
     private readonly PrivateFolder _folder;
     private readonly PollLoop _poll;
     private readonly Heartbeat _heartbeat = new();
-    private readonly DrainLoop _drain;
-    private readonly ResidentSampler _sampler;
-    private readonly TargetHost _host;
+    private readonly TraceSession _trace;
     private readonly ControlServer _server;
-    private readonly Runtimes _runtimes;
     private readonly TaskCompletionSource<int> _command = new();
     private readonly ManualResetEventSlim _over = new();
-    private volatile bool _rootEnded;
     private readonly CancellationTokenSource _hurried = new();
-    private Exception? _fault;
-    private int _quietCommits;
+    private volatile bool _rootEnded;
 
     /// <summary>Listens, and is ready for targets.</summary>
     /// <param name="writer">A new trace; the caller's, who disposes it after the session.</param>
@@ -44,22 +41,17 @@ public sealed class Session : IDisposable
         _options = options;
         _files = files;
         _folder = PrivateFolder.Create();
-        var mappings = new ProcessMappings();
-        _recording = new Recording(writer, mappings);
-        _drain = new DrainLoop(_recording, _heartbeat, new SnapshotTriggers(options.SnapshotIntervalNs, options.SnapshotGrowthBytes));
         _poll = new PollLoop(TakeFault);
-        _sampler = new ResidentSampler(_drain.Post);
-        _runtimes = new Runtimes(options.ExpectsRuntime ? ListenToRuntime(_folder.RuntimePortPath) : null);
-        _host = new TargetHost(_recording, mappings, _runtimes, _poll, _drain, _heartbeat, _sampler);
-        _server = ControlServer.Listen(_folder.SocketPath, _poll, _host);
+        _trace = new TraceSession(
+            writer, _poll, _heartbeat, options, options.ExpectsRuntime ? ListenToRuntime(_folder.RuntimePortPath) : null);
+        _server = ControlServer.Listen(_folder.SocketPath, _poll, _trace.Host);
         if (options.ExpectsRuntime)
         {
-            _host.AwaitRuntime();
+            _trace.Host.AwaitRuntime();
         }
-        _drain.Faulted += TakeFault;
-        _drain.WriteFailed += error => WriteFailed?.Invoke(error);
-        _drain.Committed += CheckWhetherAllEnded;
-        _drain.Committed += _runtimes.LookUp;
+        _trace.Faulted += _over.Set;
+        _trace.NobodyLeft += EndWithLast;
+        _trace.WriteFailed += error => WriteFailed?.Invoke(error);
     }
 
     /// <summary>The trace cannot be written any more: the target goes on, the trace ends at its last commit. Once, on a
@@ -67,19 +59,19 @@ public sealed class Session : IDisposable
     public event Action<TraceWriteException>? WriteFailed;
 
     /// <summary>Why the trace cannot be written; null while it can.</summary>
-    public TraceWriteException? WriteFailure => _drain.Failure;
+    public TraceWriteException? WriteFailure => _trace.WriteFailure;
 
     /// <summary>The first thing that went wrong inside and should not have; it ends the recording. Null: nothing.</summary>
-    public Exception? Fault => _fault;
+    public Exception? Fault => _trace.Fault;
 
     /// <summary>Processes that could not be recorded.</summary>
-    public int RefusedProcesses => _host.Refused;
+    public int RefusedProcesses => _trace.RefusedProcesses;
 
     /// <summary>Whether the command, or anything it started, was recorded.</summary>
-    public bool SawAnyProcess => _host.SawAny;
+    public bool SawAnyProcess => _trace.SawAnyProcess;
 
     /// <summary>Sets a text of the trace's <c>meta</c>. Before <see cref="Start"/>.</summary>
-    public void Describe(string key, string value) => _recording.Describe(key, value);
+    public void Describe(string key, string value) => _trace.Describe(key, value);
 
     /// <summary>Starts the command.</summary>
     /// <param name="link">To the supervisor; the session's until it is disposed.</param>
@@ -88,18 +80,18 @@ public sealed class Session : IDisposable
     /// <exception cref="ToolException">It cannot be executed.</exception>
     public int Start(SupervisorLink link, IReadOnlyList<string> command)
     {
-        _drain.Start();
+        _trace.Start();
         _poll.Start();
         // The target's output is its own: whoever reads it must not wait for us.
         Libc.Silence(1);
         var startNs = Heartbeat.Clock();
         var pid = link.Start(command.Count, Settings());
         _command.SetResult(pid);
-        _host.Start(new TargetRoot(pid, Libc.OpenProcess(pid), startNs, string.Join(' ', command)));
+        _trace.Host.Start(new TargetRoot(pid, Libc.OpenProcess(pid), startNs, string.Join(' ', command)));
         link.Ended += status => RootEnded(status);
         link.Hurried += Hurry;
         // What stood between the shell and the command was killed; the command is not ours to end, nor its recording.
-        link.Lost += () => _host.FollowOrphan(RootEnded);
+        link.Lost += () => _trace.Host.FollowOrphan(RootEnded);
         _poll.Post(() => link.Watch(_poll));
         return pid;
     }
@@ -113,34 +105,15 @@ public sealed class Session : IDisposable
     /// <exception cref="TraceWriteException">The trace cannot be written.</exception>
     public Recording Finish()
     {
-        _sampler.Dispose();
         StopServing();
-        _drain.Stop();
-        if (_fault is not null)
-        {
-            throw new InvalidOperationException("the recording broke off", _fault);
-        }
-        if (_drain.Failure is { } failure)
-        {
-            throw failure;
-        }
-        _host.AttachMissingRoot();
-        foreach (var process in _recording.Processes.Where(process => process.EndNs is null))
-        {
-            _recording.Note(process.Id, "was still running when the recording ended");
-        }
-        _recording.Tick(Heartbeat.Clock());
-        _runtimes.Finish(_recording.Note);
-        _recording.Finish();
-        return _recording;
+        return _trace.Finish();
     }
 
     /// <summary>Names code of .NET in the trace, by what its runtimes have told. After <see cref="Finish"/>.</summary>
     /// <param name="cancellation">Ends the work early.</param>
     /// <returns>Remarks for a person.</returns>
     /// <exception cref="TraceWriteException">The trace cannot be written.</exception>
-    public IReadOnlyList<string> NameManagedCode(CancellationToken cancellation) =>
-        _recording.NameManagedCode(_runtimes.CodeOf, cancellation);
+    public IReadOnlyList<string> NameManagedCode(CancellationToken cancellation) => _trace.NameManagedCode(cancellation);
 
     /// <summary>Cancelled when the user does not want to wait for anything more.</summary>
     public CancellationToken Hurried => _hurried.Token;
@@ -151,14 +124,10 @@ public sealed class Session : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _sampler.Dispose();
         _poll.Dispose();
         _server.Dispose();
-        _runtimes.Dispose();
-        _drain.Dispose();
-        _recording.Dispose();
+        _trace.Dispose();
         _heartbeat.Dispose();
-        _host.Dispose();
         _folder.Dispose();
         _over.Dispose();
         _hurried.Dispose();
@@ -182,6 +151,10 @@ public sealed class Session : IDisposable
             ["LD_PRELOAD"] = _files.Shim,
             [ShimSettings.Socket] = _folder.SocketPath,
         };
+        if (_options.SampleBytes != 0)
+        {
+            settings[ShimSettings.Sample] = _options.SampleBytes.ToString(CultureInfo.InvariantCulture);
+        }
         if (!_options.FollowChildren)
         {
             settings[ShimSettings.Follow] = "no";
@@ -191,13 +164,15 @@ public sealed class Session : IDisposable
 
     private void RootEnded(WaitStatus? status)
     {
-        _host.RootEnded(status);
-        _drain.Post(_ =>
+        _trace.Host.RootEnded(status);
+        _trace.Post(recording =>
         {
             _rootEnded = true;
             if (!_options.WaitForChildren)
             {
-                _over.Set();
+                // A child may have begun to write, and to end, since the last pass.
+                recording.DrainOnce();
+                _trace.Host.WhenLeft(LeavePatience, () => _trace.Post(_ => _over.Set()));
             }
         });
     }
@@ -214,11 +189,7 @@ public sealed class Session : IDisposable
         stopped.Wait();
     }
 
-    private void TakeFault(Exception fault)
-    {
-        Interlocked.CompareExchange(ref _fault, fault, null);
-        _over.Set();
-    }
+    private void TakeFault(Exception fault) => _trace.TakeFault(fault);
 
     private void Hurry()
     {
@@ -226,12 +197,9 @@ public sealed class Session : IDisposable
         _over.Set();
     }
 
-    // A process between its exec and its hello is known to nobody for a moment: that nobody is left must be seen twice.
-    private void CheckWhetherAllEnded()
+    private void EndWithLast()
     {
-        var nobody = _rootEnded && _recording.LiveProcesses == 0 && _host.LiveRegions == 0;
-        _quietCommits = nobody ? _quietCommits + 1 : 0;
-        if (_quietCommits > 1)
+        if (_rootEnded)
         {
             _over.Set();
         }

@@ -1,3 +1,5 @@
+using NativeHeap.Collect.Checks;
+
 namespace NativeHeap.Collect.Sessions;
 
 /// <summary>How a command is recorded.</summary>
@@ -5,6 +7,23 @@ public sealed record SessionOptions
 {
     /// <summary>Whether the processes that the command starts are recorded too.</summary>
     public bool FollowChildren { get; init; } = true;
+
+    /// <summary>Mean bytes between sampled allocations; 0: every allocation is recorded.</summary>
+    public long SampleBytes { get; init; }
+
+    /// <summary>Looks at processes for heap-checks; null: there are none.</summary>
+    public IHeapExaminer? Examiner { get; init; }
+
+    /// <summary>The heap-check at the end of every process; null: only when somebody asks.</summary>
+    public CheckLevel? CheckAtEnd { get; init; }
+
+    /// <summary>Decides on a check that a program has asked for itself: given the trace, the check's number, and whether
+    /// only what is new counts. On the thread of checks. Null: nobody does.</summary>
+    /// <exception cref="Model.ToolException">Thrown by it when the trace cannot be read.</exception>
+    public Func<string, int, bool, CheckVerdict>? Judge { get; init; }
+
+    /// <summary>How long a heap-check may take.</summary>
+    public TimeSpan CheckTime { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>Whether the recording goes on until the last of them has ended.</summary>
     public bool WaitForChildren { get; init; }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using NativeHeap.Collect.Checks;
 using NativeHeap.Collect.Launching;
 using NativeHeap.Collect.Server;
 using NativeHeap.Memory.Proc;
@@ -15,6 +16,7 @@ namespace NativeHeap.Collect.Sessions;
 internal sealed class TargetHost : IServerHost, IDisposable
 {
     private static readonly TimeSpan RootPatience = TimeSpan.FromSeconds(1);
+    private static int _names;
 
     private readonly Recording _recording;
     private readonly PollLoop _poll;
@@ -25,15 +27,17 @@ internal sealed class TargetHost : IServerHost, IDisposable
     private readonly SnapshotRequests _requests;
     private readonly ProcessMappings _mappings;
     private readonly Runtimes _runtimes;
+    private readonly ulong _sampleBytes; // of every region: figures of one trace have one meaning
     private readonly Dictionary<SharedRegion, Arrival> _arriving = []; // the poll thread's
+    private readonly HashSet<int> _awaited = []; // the poll thread's: welcomed, and not yet followed
     private readonly Dictionary<IRegionMemory, Image> _images = []; // the drain's
     private readonly ManualResetEventSlim _rootKnown = new();
     private TargetRoot? _root;
     private bool _rootSaidHello; // the poll thread's
     private bool _awaitsRuntime; // the poll thread's, once it runs
     private Action<WaitStatus?>? _orphanEnded; // the poll thread's
+    private readonly Dictionary<ProcessId, int> _hostPids = []; // the drain's
     private ProcessId? _rootId; // the drain's: the command's latest image
-    private int _names;
     private int _regions;
     private int _liveRegions;
 
@@ -44,8 +48,11 @@ internal sealed class TargetHost : IServerHost, IDisposable
         PollLoop poll,
         DrainLoop drain,
         Heartbeat heartbeat,
-        ResidentSampler sampler)
+        ResidentSampler sampler,
+        ulong sampleBytes,
+        string tracePath)
     {
+        _sampleBytes = sampleBytes;
         _mappings = mappings;
         _runtimes = runtimes;
         _recording = recording;
@@ -54,10 +61,11 @@ internal sealed class TargetHost : IServerHost, IDisposable
         _heartbeat = heartbeat;
         _sampler = sampler;
         _tracker = new ProcessTracker(poll);
-        _requests = new SnapshotRequests(drain);
+        _requests = new SnapshotRequests(drain, tracePath);
         recording.ProcessFound += Found;
         recording.RuntimeSeen += runtimes.Seen;
         recording.CodeSeen += runtimes.CodeSeen;
+        recording.ProcessLeft += Left;
     }
 
     private sealed record Arrival(ProcessIntroduction Introduction, Peer Peer);
@@ -73,6 +81,13 @@ internal sealed class TargetHost : IServerHost, IDisposable
     /// <summary>Regions that somebody has mapped. Any thread.</summary>
     public int LiveRegions => Volatile.Read(ref _liveRegions);
 
+    /// <summary>Checks heaps; null: nobody does. Before anything happens.</summary>
+    public HeapChecks? Checks
+    {
+        get => _requests.Checks;
+        set => _requests.Checks = value;
+    }
+
     /// <summary>Has the command's .NET runtime wait for us at its start. Before the command is started.</summary>
     public void AwaitRuntime() => _awaitsRuntime = true;
 
@@ -82,6 +97,16 @@ internal sealed class TargetHost : IServerHost, IDisposable
         _root = root;
         _rootKnown.Set();
     }
+
+    /// <summary>There is no command of ours: processes come by themselves. Before any does.</summary>
+    public void ExpectNoCommand() => _rootKnown.Set();
+
+    /// <summary>Whether a process is recorded here. Poll thread.</summary>
+    /// <param name="pid">In our pid namespace.</param>
+    public bool Knows(int pid) => _awaited.Contains(pid) || _tracker.Watches(pid);
+
+    /// <summary>Does not follow processes any more; afterwards nothing of it runs on the poll thread. Poll thread.</summary>
+    public void LetGo() => _tracker.Dispose();
 
     /// <inheritdoc/>
     public (SharedRegion? Region, WelcomeStatus Status) Welcome(in HelloRecord hello, Peer peer)
@@ -95,6 +120,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
         }
         // The target waits for our answer, so what it is can still be read.
         _rootKnown.Wait(RootPatience);
+        Checks?.Follow(peer.Pid);
         _arriving.Add(region, new Arrival(Introduce(hello, peer.Pid), peer));
         return (region, status);
     }
@@ -110,11 +136,28 @@ internal sealed class TargetHost : IServerHost, IDisposable
             return;
         }
         _regions++;
-        _drain.Post(_ => Attach(region, arrival!));
+        if (arrival!.Peer.Pid != 0)
+        {
+            _awaited.Add(arrival.Peer.Pid);
+        }
+        _drain.Post(_ => Attach(region, arrival));
     }
 
+    /// <summary>Ends the recording because somebody wants it to end; null: nobody but its owner may. Before anything
+    /// happens; called on the poll thread.</summary>
+    public Action? DetachAsked { get; set; }
+
     /// <inheritdoc/>
-    public void Request(ControlRequest request) => _requests.Take(request);
+    public void Request(ControlRequest request)
+    {
+        if (request.Record.Kind == (uint)RequestKind.Detach && DetachAsked is not null)
+        {
+            request.Answer(RequestResult.Done, "");
+            DetachAsked();
+            return;
+        }
+        _requests.Take(request);
+    }
 
     /// <summary>The command ended, null: nobody could tell how. Poll thread.</summary>
     public void RootEnded(WaitStatus? status)
@@ -136,6 +179,10 @@ internal sealed class TargetHost : IServerHost, IDisposable
         _tracker.Watch(_root!.Pid, Libc.OpenProcess(_root.Pid), Orphaned);
     }
 
+    /// <summary>Waits for descendants that have begun to end; their ends are posted to the drain before
+    /// <paramref name="done"/> is called. Any thread.</summary>
+    public void WhenLeft(TimeSpan patience, Action done) => _poll.Post(() => _tracker.WhenLeft(patience, done));
+
     /// <summary>The command has a row in the trace, and the first one, even when the shim never said hello. On the drain's thread, or when that has ended.</summary>
     public void AttachMissingRoot()
     {
@@ -143,7 +190,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
         {
             return;
         }
-        var region = SharedRegion.Create(RegionSize.Smallest, NextName(), 0, _root.StartNs)
+        var region = SharedRegion.Create(RegionSize.Smallest, NextName(), _sampleBytes, _root.StartNs)
             ?? throw new IOException($"no memory for a region: {Libc.ErrorText}");
         Adopt(region);
         var introduction = new ProcessIntroduction(
@@ -172,7 +219,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
         {
             return (null, WelcomeStatus.TooSmall);
         }
-        if (CreateLargest(layouts, hello.SampleBytes) is not { } region)
+        if (CreateLargest(layouts) is not { } region)
         {
             return (null, WelcomeStatus.Refused); // out of descriptors or memory
         }
@@ -183,13 +230,14 @@ internal sealed class TargetHost : IServerHost, IDisposable
             region.AwaitRuntime();
         }
 
+        Checks?.Prepare(region.View);
         Adopt(region);
         return (region, WelcomeStatus.Accepted);
     }
 
     // Under a hard limit of the address space the collector has less room than the target.
-    private SharedRegion? CreateLargest(IEnumerable<RegionLayout> layouts, ulong sampleBytes) =>
-        layouts.Select(layout => SharedRegion.Create(layout, NextName(), sampleBytes, Heartbeat.Clock()))
+    private SharedRegion? CreateLargest(IEnumerable<RegionLayout> layouts) =>
+        layouts.Select(layout => SharedRegion.Create(layout, NextName(), _sampleBytes, Heartbeat.Clock()))
             .FirstOrDefault(region => region is not null);
 
     private void Adopt(SharedRegion region)
@@ -203,7 +251,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
         };
     }
 
-    private string NextName() => string.Create(
+    private static string NextName() => string.Create(
         CultureInfo.InvariantCulture, $"nativeheap-{Environment.ProcessId}-{Interlocked.Increment(ref _names)}");
 
     private ProcessIntroduction Introduce(in HelloRecord hello, int hostPid)
@@ -217,7 +265,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
             Math.Min(hello.StartNs, Heartbeat.Clock()),
             reader?.ReadCommandLine() is { Count: > 0 } words ? string.Join(' ', words) : null,
             reader?.ReadExecutable(),
-            isRoot ? ProcessOrigin.Run : ProcessOrigin.Spawn);
+            isRoot ? ProcessOrigin.Run : (hello.Flags & WireConstants.HelloAttached) != 0 ? ProcessOrigin.Attach : ProcessOrigin.Spawn);
     }
 
     private void Attach(SharedRegion region, Arrival arrival)
@@ -236,22 +284,36 @@ internal sealed class TargetHost : IServerHost, IDisposable
             _images.Remove(region);
             _drain.Ignore(region.View);
         };
+        if (Checks is not null && _recording.FindLiving(introduction.Pid) is { } replaced)
+        {
+            Checks.Gone(_recording, replaced, executed: true);
+        }
         var id = _recording.Attach(region, introduction);
         if (isRoot)
         {
             _rootId = id;
         }
-        if (peer.Pid != 0)
+        if (peer.Pid == 0)
+        {
+            _poll.Post(() => _tracker.WatchNameless(peer.Process, status => Ended(id, 0, status)));
+        }
+        else
         {
             Follow(id, introduction.Pid, peer.Pid);
-            _poll.Post(() => _tracker.Watch(peer.Pid, peer.Process, status => Ended(id, peer.Pid, status)));
+            _poll.Post(() =>
+            {
+                _awaited.Remove(peer.Pid);
+                _tracker.Watch(peer.Pid, peer.Process, status => Ended(id, peer.Pid, status));
+            });
         }
     }
 
     private void Follow(ProcessId id, int pid, int hostPid)
     {
+        _hostPids[id] = hostPid;
         _sampler.Add(id, hostPid);
-        _requests.Know(hostPid);
+        _requests.Know(hostPid, id);
+        Checks?.Know(_recording, id, hostPid);
         _mappings.Know(pid, hostPid);
         _runtimes.CommandPid = _root?.Pid ?? 0;
         _runtimes.Know(id, hostPid);
@@ -272,6 +334,17 @@ internal sealed class TargetHost : IServerHost, IDisposable
             _drain.Post(_ => Follow(child.Id, child.Pid, pid));
             _tracker.Watch(pid, Libc.OpenProcess(pid), status => Ended(child.Id, pid, status));
         });
+    }
+
+    // It was detached and goes on without us; its end, when that comes, is nothing to us. The drain's thread.
+    private void Left(ProcessId id)
+    {
+        Checks?.Gone(_recording, id, executed: false);
+        if (_hostPids.Remove(id, out var hostPid))
+        {
+            _requests.Forget(hostPid);
+            _poll.Post(() => _sampler.Remove(hostPid));
+        }
     }
 
     private void Ended(ProcessId id, int hostPid, int? status)
@@ -295,8 +368,9 @@ internal sealed class TargetHost : IServerHost, IDisposable
 
     private static WaitStatus? StatusOf(int? status) => status is { } known ? WaitStatus.Of((uint)known) : null;
 
-    private static void NoteEnd(Recording recording, ProcessId id, ulong now, WaitStatus? status)
+    private void NoteEnd(Recording recording, ProcessId id, ulong now, WaitStatus? status)
     {
+        Checks?.Gone(recording, id, executed: false);
         var ending = status is not { } known ? ProcessEnding.Unknown
             : known.ExitCode is null ? ProcessEnding.Signal : ProcessEnding.Exit;
         recording.NoteEnd(id, ending, now, status?.ExitCode, status?.Signal);

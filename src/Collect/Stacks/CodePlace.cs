@@ -7,7 +7,7 @@ namespace NativeHeap.Collect.Stacks;
 /// <param name="location">The trace's location.</param>
 /// <param name="process">Whose.</param>
 /// <param name="address">Return address.</param>
-/// <param name="epoch">Counts what was there one after the other, from 0.</param>
+/// <param name="epoch">Counts what was there one after the other, from 1; 0: code that stays.</param>
 internal sealed class CodePlace(int location, ProcessId process, ulong address, int epoch)
 {
     public int Location { get; } = location;

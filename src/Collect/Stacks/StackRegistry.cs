@@ -6,13 +6,11 @@ namespace NativeHeap.Collect.Stacks;
 /// The trace's binaries, places in code and stacks, each once however many processes have it. Ids are dense from 1 in
 /// the order of first use, so whatever was added after a count is new. For one thread.
 /// </summary>
-internal sealed class StackRegistry
+internal sealed class StackRegistry : IDisposable
 {
     private readonly Dictionary<Binary, int> _moduleIds = [];
     private readonly Dictionary<(int Module, ulong Offset, FrameKind Kind), int> _locationIds = [];
     private readonly Dictionary<(ProcessId Process, ulong Address, int Epoch), int> _codeIds = [];
-    private readonly Dictionary<(int Parent, int Location), int> _stackIds = [];
-    private readonly List<int> _depths = [];
 
     /// <summary>Binaries; the first has id 1.</summary>
     public List<Binary> Modules { get; } = [];
@@ -21,10 +19,13 @@ internal sealed class StackRegistry
     public List<(int Module, ulong Offset, FrameKind Kind)> Locations { get; } = [];
 
     /// <summary>Nodes of the merged tree; parent 0 is the root.</summary>
-    public List<(int Parent, int Location)> Stacks { get; } = [];
+    public StackTable Stacks { get; } = new();
 
     /// <summary>The places that lie in no binary's code, each of one process.</summary>
     public List<CodePlace> Code { get; } = [];
+
+    /// <summary>What had an address in an epoch of it, as far as the shim had room to say.</summary>
+    public Dictionary<(ProcessId Process, ulong Address, int Epoch), CodeSighting> Reused { get; } = [];
 
     public int ModuleId(Binary binary) => Id(_moduleIds, Modules, binary);
 
@@ -34,9 +35,9 @@ internal sealed class StackRegistry
     /// <summary>A place that lies in no binary's code: what it is depends on whose it is, and when.</summary>
     /// <param name="process">Whose.</param>
     /// <param name="address">Return address.</param>
-    /// <param name="epoch">How often its code had been given up for other code.</param>
+    /// <param name="epoch">Which of the codes that had the address in turn; 0: code that stays.</param>
     /// <param name="seenMs">Milliseconds since the trace's start.</param>
-    public int CodeId(ProcessId process, ulong address, int epoch, uint seenMs)
+    public CodePlace CodeAt(ProcessId process, ulong address, int epoch, uint seenMs)
     {
         if (!_codeIds.TryGetValue((process, address, epoch), out var index))
         {
@@ -48,22 +49,25 @@ internal sealed class StackRegistry
 
         var place = Code[index];
         place.SeenMs = Math.Min(place.SeenMs, seenMs);
-        return place.Location;
+        return place;
     }
 
-    public int StackId(int parent, int location)
+    /// <summary>Whether a stack lost frames for want of room in the calling-context tree: its leaf stands under the
+    /// marker that says so, or is that.</summary>
+    public bool IsCut(int stack)
     {
-        var id = Id(_stackIds, Stacks, (parent, location));
-        if (id > _depths.Count)
+        var isCut = false;
+        for (var i = 0; i < 2 && stack != 0 && !isCut; i++)
         {
-            _depths.Add(Depth(parent) + 1);
+            var (parent, location) = Stacks[stack];
+            isCut = Locations[location - 1] is (0, (ulong)Wire.Marker.TreeFull, FrameKind.Marker);
+            stack = parent;
         }
 
-        return id;
+        return isCut;
     }
 
-    /// <summary>Nodes from the root to a stack, itself included.</summary>
-    public int Depth(int stack) => stack == 0 ? 0 : _depths[stack - 1];
+    public void Dispose() => Stacks.Dispose();
 
     private static int Id<T>(Dictionary<T, int> ids, List<T> items, T item)
         where T : notnull

@@ -7,19 +7,20 @@ namespace NativeHeap.Collect.Stacks;
 /// Leaf of a region's calling-context tree → stack of the trace, for one process: a node is addresses, and what they
 /// mean depends on whose they are. Nodes that come to the same places become one stack. For one thread.
 /// </summary>
-internal sealed class StackResolver
+internal sealed class StackResolver : IDisposable
 {
     private const uint FirstGeneration = (uint)Marker.Generation;
     private const int MostDepth = (int)WireConstants.MaxFrames + 16;
     private const long MappingsAgeMs = 2000;
-    private const int EpochShift = 48; // a node's pc: address below, reuse epoch above
-    private const ulong AddressMask = (1UL << EpochShift) - 1;
+    private const int EpochShift = (int)WireConstants.ReuseEpochShift; // a node's pc: address below, reuse epoch above
 
     private readonly TrackedProcess _process;
     private readonly RegionView _region;
     private readonly StackRegistry _registry;
     private readonly IMappingSource? _mappings;
-    private readonly Dictionary<uint, (int Stack, uint Generation)> _known = [];
+    private readonly NodeMap _known;
+    private readonly Dictionary<(ulong Pc, uint Generation), (int Location, CodePlace? Code)> _places = [];
+    private int _modulesOfPlaces; // the modules that there were when the places were found
     private readonly List<(uint Node, ulong Pc)> _path = [];
     private long _mappingsReadMs = -MappingsAgeMs;
     private IReadOnlyList<LoadedModule> _mapped = [];
@@ -28,6 +29,7 @@ internal sealed class StackResolver
     {
         _process = process;
         _region = region;
+        _known = new NodeMap(region.Shape.NodeCapacity);
         _registry = registry;
         _mappings = mappings;
     }
@@ -47,7 +49,7 @@ internal sealed class StackResolver
             {
                 generation = (uint)pc - FirstGeneration + 1;
             }
-            else if (_registry.Depth(stack) < MostDepth)
+            else if (_registry.Stacks.Depth(stack) < MostDepth)
             {
                 var location = Locate(pc, generation, seenMs, mayWait);
                 if (location == 0)
@@ -55,21 +57,22 @@ internal sealed class StackResolver
                     return 0;
                 }
 
-                stack = _registry.StackId(stack, location);
+                stack = _registry.Stacks.IdOf(stack, location);
             }
 
-            _known[node] = (stack, generation);
+            _known.Set(node, stack, generation);
         }
 
         // A leaf that is no node, or a marker alone: at least say that the frames are missing.
-        return stack != 0 ? stack : _registry.StackId(0, MarkerLocation(Marker.TreeFull));
+        return stack != 0 ? stack : _registry.Stacks.IdOf(0, MarkerLocation(Marker.TreeFull));
     }
 
     /// <summary>Frees what was kept to be quicker.</summary>
-    public void Forget()
+    public void Dispose()
     {
-        _known.Clear();
-        _known.TrimExcess();
+        _known.Dispose();
+        _places.Clear();
+        _places.TrimExcess();
         _path.Clear();
     }
 
@@ -80,19 +83,19 @@ internal sealed class StackResolver
         var node = leaf;
         while (node != 0)
         {
-            if (_known.TryGetValue(node, out var known))
+            if (_known.TryGet(node, out var stack, out var generation))
             {
-                return known;
+                return (stack, generation);
             }
 
             if (_path.Count >= MostDepth)
             {
-                return (_registry.StackId(0, MarkerLocation(Marker.DepthLimit)), 0);
+                return (_registry.Stacks.IdOf(0, MarkerLocation(Marker.DepthLimit)), 0);
             }
 
             if (!_region.TryReadNode(node, out var pc, out var parent))
             {
-                return (_registry.StackId(0, MarkerLocation(Marker.TreeFull)), 0);
+                return (_registry.Stacks.IdOf(0, MarkerLocation(Marker.TreeFull)), 0);
             }
 
             _path.Add((node, pc));
@@ -102,31 +105,67 @@ internal sealed class StackResolver
         return (0, 0);
     }
 
+    // 0: ask again. Many nodes are one place; what it is stays until there are more modules.
     private int Locate(ulong pc, uint generation, uint seenMs, bool mayWait)
+    {
+        var modules = 0;
+        for (var process = _process; process is not null; process = process.Parent)
+        {
+            modules += process.Modules.Count;
+        }
+
+        if (modules != _modulesOfPlaces)
+        {
+            _places.Clear();
+            _modulesOfPlaces = modules;
+        }
+
+        if (!_places.TryGetValue((pc, generation), out var place))
+        {
+            place = FindPlace(pc, generation, seenMs, mayWait);
+            if (place.Location != 0)
+            {
+                _places.Add((pc, generation), place);
+            }
+        }
+
+        if (place.Code is not null)
+        {
+            place.Code.SeenMs = Math.Min(place.Code.SeenMs, seenMs);
+        }
+
+        return place.Location;
+    }
+
+    private (int Location, CodePlace? Code) FindPlace(ulong pc, uint generation, uint seenMs, bool mayWait)
     {
         if (pc < WireConstants.FirstCodeAddress)
         {
             var marker = (Marker)pc;
-            return marker is >= Marker.EntryMalloc and <= Marker.EntryPvalloc
+            return (marker is >= Marker.EntryMalloc and <= Marker.EntryPvalloc
                 ? _registry.LocationId(0, pc, FrameKind.Entry)
-                : MarkerLocation(Enum.IsDefined(marker) ? marker : Marker.Lost);
+                : MarkerLocation(Enum.IsDefined(marker) ? marker : Marker.Lost), null);
         }
 
-        var address = pc & AddressMask;
+        var address = pc & WireConstants.CodeAddressMask;
         var module = FindModule(address - 1, generation);
         if (module is null)
         {
             if (mayWait && _process.Region.Modules.Unfilled > 0)
             {
-                return 0;
+                return (0, null);
             }
 
             module = FindMapped(address - 1);
         }
 
-        return module is null
-            ? _registry.CodeId(_process.Id, address, (int)(pc >> EpochShift), seenMs)
-            : _registry.LocationId(module.Module, address - module.Bias, FrameKind.Native);
+        if (module is not null)
+        {
+            return (_registry.LocationId(module.Module, address - module.Bias, FrameKind.Native), null);
+        }
+
+        var code = _registry.CodeAt(_process.Id, address, (int)(pc >> EpochShift), seenMs);
+        return (code.Location, code);
     }
 
     private int MarkerLocation(Marker marker) => _registry.LocationId(0, (ulong)marker, FrameKind.Marker);
@@ -172,6 +211,7 @@ internal sealed class StackResolver
             }
 
             _mappingsReadMs = now;
+            _places.Clear(); // what was in no file may be in one now
             _mapped = [.. (_mappings.Read(_process.Pid) ?? []).Select(Take)];
             return Find(address);
         }

@@ -10,6 +10,8 @@ public sealed class DiagnosisTests : IDisposable
 {
     private readonly TempFolder _folder = new();
 
+    private string Shim => File.Exists(_folder["attached.so"]) ? _folder["attached.so"] : Library("attached.so", "int shim;");
+
     public void Dispose() => _folder.Dispose();
 
     [Fact]
@@ -89,7 +91,7 @@ public sealed class DiagnosisTests : IDisposable
     {
         using var program = new RunningProgram(Waiting());
 
-        var diagnosis = ProcessDiagnosis.Examine(program.Pid);
+        var diagnosis = ProcessDiagnosis.Examine(program.Pid, Shim);
 
         Assert.False(diagnosis.HasShim);
         Assert.False(diagnosis.IsRecorded);
@@ -105,7 +107,7 @@ public sealed class DiagnosisTests : IDisposable
         start.Environment["NATIVEHEAP_SOCKET"] = _folder["socket"];
         using var program = new RunningProgram(start);
 
-        var diagnosis = ProcessDiagnosis.Examine(program.Pid);
+        var diagnosis = ProcessDiagnosis.Examine(program.Pid, Shim);
 
         Assert.True(diagnosis.HasShim);
         Assert.False(diagnosis.IsRecorded);
@@ -137,10 +139,10 @@ public sealed class DiagnosisTests : IDisposable
             collector.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(_folder["socket"]));
             collector.Listen();
 
-            Assert.True(ProcessDiagnosis.Examine(program.Pid).IsRecorded);
+            Assert.True(ProcessDiagnosis.Examine(program.Pid, Shim).IsRecorded);
         }
 
-        var after = ProcessDiagnosis.Examine(program.Pid);
+        var after = ProcessDiagnosis.Examine(program.Pid, Shim);
         Assert.False(after.IsRecorded);
         Assert.Contains("its collector is gone", after.Detail, StringComparison.Ordinal);
     }
@@ -151,7 +153,7 @@ public sealed class DiagnosisTests : IDisposable
         using var program = new RunningProgram(Waiting());
         program.End();
 
-        var error = Assert.Throws<ToolException>(() => ProcessDiagnosis.Examine(program.Pid));
+        var error = Assert.Throws<ToolException>(() => ProcessDiagnosis.Examine(program.Pid, Shim));
 
         Assert.Equal(ExitCodes.Target, error.ExitCode);
     }

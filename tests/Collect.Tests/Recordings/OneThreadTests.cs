@@ -150,4 +150,19 @@ public sealed class OneThreadTests
         Assert.Equal(Wire.Control.Stop, target.View.Control);
         Assert.True(target.Memory.IsDisposed);
     }
+
+    [Fact]
+    public void A_remark_on_a_process_that_has_ended_long_ago_is_in_its_row()
+    {
+        using var recorder = new Recorder();
+        var target = new Target();
+        var process = recorder.Attach(target);
+        target.Thread(0, 100).Alloc(0x1000, 10, target.AddStack(0x401000));
+        recorder.End(process);
+        recorder.Recording.Flush(); // its last rows are written
+        recorder.Recording.Note(process, "learned later");
+
+        using var trace = recorder.Read();
+        Assert.Equal("learned later", trace.Processes[0].Note);
+    }
 }

@@ -22,6 +22,7 @@ internal sealed class RandomProgram
     private readonly (Step Step, int Thread, int Choice)[] _steps;
     private readonly SortedDictionary<ulong, Block> _live = [];
     private readonly Account[] _accounts = [.. Enumerable.Range(0, Stacks).Select(_ => new Account())];
+    private readonly Account[,] _shares = new Account[Threads, Stacks];
     private readonly (ulong Address, bool Own)[] _last = new (ulong, bool)[Threads];
     private long _ms;
     private long _publishedBytes;
@@ -100,6 +101,7 @@ internal sealed class RandomProgram
         Assert.InRange(totals.Peak.Bytes, totals.Peak.LowBytes, totals.Peak.HighBytes);
         Assert.Equal(totals.Peak, trace.Info.Peak);
         CheckStacks(trace);
+        CheckShares(trace);
         CheckCohorts(trace);
         CheckTimeline(trace);
     }
@@ -120,6 +122,27 @@ internal sealed class RandomProgram
         Assert.Equal(trace.Processes[0].Totals.Peak.Bytes, rows.Values.Sum(row => row.PeakBytes));
         Assert.Equal(trace.Processes[0].Totals.Peak.Bytes, rows.Values.Sum(row => row.ProcessPeakBytes));
         Assert.Equal(trace.Processes[0].Totals.Peak.Blocks, rows.Values.Sum(row => row.PeakBlocks));
+    }
+
+    // A thread's share stands in the stack's own row when no other thread allocated there.
+    private void CheckShares(TraceReader trace)
+    {
+        var threads = trace.Threads().ToDictionary(thread => thread.Id, thread => thread.Tid - 100);
+        var sole = trace.StackTotals().Where(row => row.Thread is not null)
+            .Select(row => (row.Thread!.Value, row.Stack, row.Allocations, row.AllocatedBytes, row.Frees, row.FreedBytes));
+        var shared = trace.ThreadShares()
+            .Select(row => (row.Thread, row.Stack, row.Allocations, row.AllocatedBytes, row.Frees, row.FreedBytes));
+        var found = sole.Concat(shared)
+            .Select(row => (threads[row.Item1], (int)(trace.Locations[trace.Stacks.Location(trace.Stacks.Parent(row.Stack))].Offset - 0x401000) / 16,
+                row.Allocations, row.AllocatedBytes, row.Frees, row.FreedBytes))
+            .Order();
+        var expected =
+            from thread in Enumerable.Range(0, Threads)
+            from stack in Enumerable.Range(0, Stacks)
+            let share = _shares[thread, stack]
+            where share is not null
+            select (thread, stack, share.Allocations, share.AllocatedBytes, share.Frees, share.FreedBytes);
+        Assert.Equal(expected, found);
     }
 
     private void CheckCohorts(TraceReader trace)
@@ -228,6 +251,9 @@ internal sealed class RandomProgram
         _live.Add(address, new Block(bytes, stack, thread, _ms));
         _accounts[stack].Allocations++;
         _accounts[stack].AllocatedBytes += bytes;
+        var share = _shares[thread, stack] ??= new Account();
+        share.Allocations++;
+        share.AllocatedBytes += bytes;
         _last[thread] = (address, true);
     }
 
@@ -237,6 +263,8 @@ internal sealed class RandomProgram
         _live.Remove(address);
         _accounts[block.Stack].Frees++;
         _accounts[block.Stack].FreedBytes += block.Bytes;
+        _shares[block.Thread, block.Stack].Frees++;
+        _shares[block.Thread, block.Stack].FreedBytes += block.Bytes;
         if (block.Thread == thread && _last[thread].Address == address)
         {
             _temporary++;

@@ -76,6 +76,25 @@ public sealed class SeveralThreadsTests
     }
 
     [Fact]
+    public void Two_threads_in_nodes_of_one_stack_have_a_share_each()
+    {
+        using var recorder = new Recorder();
+        var target = new Target();
+        var process = recorder.Attach(target);
+        target.Thread(0, 100).Alloc(0x1000, 100, target.AddStack(0x401000));
+        recorder.Recording.Commit();
+        var two = target.Thread(0, 101);
+        two.Alloc(0x2000, 30, target.AddStack(0x401000)); // a node of its own, as after a full tree
+        two.Free(0x1000);
+
+        using var trace = recorder.Read(process);
+        Assert.Null(Assert.Single(trace.StackTotals()).Thread);
+        Assert.Equal(
+            [(1, 1, 100, 1, 100), (2, 1, 30, 0, 0)],
+            trace.ThreadShares().Select(row => (row.Thread, row.Allocations, row.AllocatedBytes, row.Frees, row.FreedBytes)));
+    }
+
+    [Fact]
     public void Totals_stacks_and_bounds_are_right_in_whatever_order_rings_are_read()
     {
         RandomProgram.Steps.Sample(

@@ -1,4 +1,5 @@
 using NativeHeap.Collect.Stacks;
+using NativeHeap.Managed;
 using NativeHeap.Model;
 using NativeHeap.Trace;
 using NativeHeap.Wire;
@@ -147,12 +148,16 @@ public sealed unsafe class StackTests
         thread.Alloc(0x3000, 4, target.AddStack(77, 0x401000)); // no marker that we know
         thread.Alloc(0x4000, 8, 4000); // no such node
         thread.Alloc(0x5000, 16, uint.MaxValue);
+        var known = target.AddNode(0, 0x401000);
+        thread.Alloc(0x6000, 32, target.AddNode(target.AddNode(known, (ulong)Marker.TreeFull), (ulong)Marker.EntryMalloc));
 
         using var trace = recorder.Read(process);
         var stacks = trace.StackTotals().ToDictionary(row => Stack(trace, row.Stack)[0].Offset, row => row.AllocatedBytes);
         Assert.Equal(1, stacks[(ulong)Marker.DepthLimit]);
         Assert.Equal(6, stacks[(ulong)Marker.Lost]);
         Assert.Equal(24, stacks[(ulong)Marker.TreeFull]);
+        Assert.Equal(
+            "the stacks of 3 allocations lack frames: there was no room for more stacks", trace.Processes[0].Note);
     }
 
     [Fact]
@@ -203,6 +208,90 @@ public sealed unsafe class StackTests
         Assert.All(trace.Code(), code => Assert.Equal(0x7000_1000UL, code.Address));
         Assert.All(trace.Code(), code => Assert.Equal(0x7000_1000UL, trace.Locations[code.Location].Offset));
         Assert.Equal([1L, 2, 4], trace.StackTotals().Select(row => row.AllocatedBytes).Order());
+    }
+
+    [Fact]
+    public void Reused_code_is_named_by_the_moment_at_which_it_was_seen_and_by_its_method_or_not_at_all()
+    {
+        const ulong address = 0x7000_1000;
+        const ulong last = WireConstants.LastReuseEpoch;
+        using var recorder = new Recorder();
+        var target = new Target();
+        var process = recorder.Attach(target);
+        var thread = target.Thread(0, 100);
+        ulong[] epochs = [1, 2, 3, 4, last];
+        foreach (var epoch in epochs)
+        {
+            thread.Alloc(0x1000 * epoch, 1, target.AddStack(address | (epoch << 48)));
+        }
+
+        target.AddReused(address | (1UL << 48), Target.StartNs + 19, 'A');
+        target.AddReused(address | (2UL << 48), Target.StartNs + 20, 'B');
+        target.AddReused(address | (3UL << 48), Target.StartNs + 21, 'C'); // nobody told of a C
+        target.AddReused(address | (last << 48), Target.StartNs + 21, 'B'); // whatever came later has this epoch, too
+        recorder.Recording.DrainOnce();
+        var map = new CodeMap();
+        foreach (var (name, time) in new[] { ('A', 10UL), ('B', 20UL), ('A', 30UL) })
+        {
+            map.Add(new MethodCode
+            {
+                Start = address - 0x10,
+                Size = 0x100,
+                LoadNs = Target.StartNs + time,
+                MethodId = name,
+                Namespace = "",
+                Name = $"{name}",
+                Signature = "",
+                Tier = CodeTier.Dynamic,
+            });
+        }
+
+        recorder.End(process);
+        recorder.Recording.Finish();
+        recorder.Recording.NameManagedCode(_ => map, CancellationToken.None);
+
+        using var trace = recorder.Read();
+        var names = trace.Methods().ToDictionary(method => method.Id, method => method.Name);
+        Assert.Equal(
+            [(1, "A"), (2, "B"), (3, null), (4, null), ((int)last, (string?)null)],
+            trace.Code().Select(code => (code.Epoch, code.Method is { } method ? names[method] : null)).Order());
+    }
+
+    [Theory]
+    [InlineData(20, 3, "3 of 20 places in code of no file have no names")]
+    [InlineData(20, 2, null)] // a stub or two
+    public void Where_much_code_of_no_file_has_no_name_the_process_says_so(int places, int nameless, string? note)
+    {
+        const ulong Known = 0x7F00_0000_0000, Unknown = 0x7F10_0000_0000;
+        using var recorder = new Recorder();
+        var target = new Target();
+        var process = recorder.Attach(target);
+        var thread = target.Thread(0, 100);
+        for (var place = 1; place <= places; place++)
+        {
+            var code = place <= nameless ? Unknown : Known;
+            thread.Alloc(0x1000 * (ulong)place, 1, target.AddStack(code + (0x10 * (ulong)place)));
+        }
+
+        recorder.Recording.DrainOnce();
+        var map = new CodeMap();
+        map.Add(new MethodCode
+        {
+            Start = Known,
+            Size = 0x1000,
+            LoadNs = 1,
+            MethodId = 1,
+            Namespace = "",
+            Name = "Known",
+            Signature = "",
+            Tier = CodeTier.Dynamic,
+        });
+        recorder.End(process);
+        recorder.Recording.Finish();
+        recorder.Recording.NameManagedCode(_ => map, CancellationToken.None);
+
+        using var trace = recorder.Read();
+        Assert.Equal(note, trace.Processes[0].Note?.Split(':')[0]);
     }
 
     [Fact]

@@ -66,6 +66,16 @@ internal sealed unsafe class Target
         Volatile.Write(ref module->State, (uint)ModuleState.Loaded);
     }
 
+    /// <summary>Says which method had an address in an epoch of it.</summary>
+    public void AddReused(ulong pc, ulong seenNs, ulong method, uint slot = 0)
+    {
+        var reused = View.ReusedAt((int)View.Header->ReusedCount++);
+        reused->SeenNs = seenNs;
+        reused->Method = method;
+        reused->Slot = slot;
+        Volatile.Write(ref reused->Pc, pc);
+    }
+
     /// <summary>Forks: a slot for the child; its numbers begin anew.</summary>
     public int Fork(int parentSlot, int pid)
     {

@@ -46,10 +46,18 @@ internal sealed unsafe class TargetThread
         });
     }
 
-    public void Free(ulong address)
+    /// <summary>A free.</summary>
+    /// <param name="address">Of the block.</param>
+    /// <param name="sample">What a sampled run says of it.</param>
+    public void Free(ulong address, uint sample = 0)
     {
         Time();
-        Make(new ReleaseEvent { Head = Head(EventKind.Release, address), Order = _target.TakeNumber(Slot, address) });
+        Make(new ReleaseEvent
+        {
+            Head = Head(EventKind.Release, address),
+            Order = _target.TakeNumber(Slot, address),
+            Sample = sample,
+        });
     }
 
     /// <summary>A realloc that succeeds.</summary>

@@ -1,0 +1,498 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
+using NativeHeap.Collect.Server;
+using NativeHeap.Collect.Sessions;
+using NativeHeap.Memory.Holding;
+using NativeHeap.Memory.Proc;
+using NativeHeap.Model;
+using NativeHeap.Wire;
+
+namespace NativeHeap.Collect.Checks;
+
+/// <summary>
+/// Has processes held and their heaps examined, one at a time: at their end, and when somebody asks. A process that
+/// cannot be held ends as ever, and its check says what was not freed and no more.
+/// </summary>
+/// <remarks>The recording is the drain's; memory is looked at on a thread of its own, so that rings are drained
+/// meanwhile.</remarks>
+internal sealed class HeapChecks : IDisposable
+{
+    private static readonly TimeSpan HoldPatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private static readonly Dictionary<int, ulong> NoStarts = [];
+
+    private readonly DrainLoop _drain;
+    private readonly IHeapExaminer _examiner;
+    private readonly Func<string, int, bool, CheckVerdict>? _judge;
+    private readonly string _tracePath;
+    private readonly CheckLevel? _atEnd;
+    private readonly TimeSpan _limit;
+    private readonly bool _isSampled;
+    private readonly bool _mayTrace = Tracer.IsPossible;
+    private readonly Lazy<Tracer> _tracer; // who only records pays for no threads
+    private readonly BlockingCollection<Action> _work = [];
+    private readonly CancellationTokenSource _closing = new();
+    private readonly Lazy<Thread> _thread;
+
+    private readonly ConcurrentDictionary<int, bool> _greeting = []; // pids that have said hello and are not recorded yet
+
+    // The drain's.
+    private readonly Dictionary<int, (IHeldProcess Held, ulong Started)> _early = []; // at their end, and not recorded yet
+    private readonly Dictionary<int, string> _refusals = []; // by pid in our namespace
+    private readonly Dictionary<ProcessId, int> _pids = []; // in our namespace
+    private readonly HashSet<ProcessId> _done = []; // checked at their end
+    private readonly Dictionary<ProcessId, SlotRecord> _waiting = []; // for us, and we do not know its number yet
+    private readonly Dictionary<ProcessId, Finding> _beforeExecution = []; // counts if that succeeds
+
+    public HeapChecks(
+        DrainLoop drain, Recording recording, IHeapExaminer examiner, SessionOptions options, string tracePath)
+    {
+        _judge = options.Judge;
+        _tracePath = tracePath;
+        _drain = drain;
+        _examiner = examiner;
+        _atEnd = options.CheckAtEnd;
+        _limit = options.CheckTime;
+        _isSampled = options.SampleBytes != 0;
+        _tracer = new Lazy<Tracer>(() =>
+        {
+            var tracer = new Tracer();
+            tracer.Ending += Held;
+            return tracer;
+        });
+        recording.CheckWanted += (process, slot) => Wanted(recording, process, slot);
+        _thread = new Lazy<Thread>(() =>
+        {
+            var thread = new Thread(Work) { IsBackground = true, Name = "checks" };
+            thread.Start();
+            return thread;
+        });
+    }
+
+    /// <summary>A fault of ours ended the checks; processes that were held go on. On the thread of checks.</summary>
+    public event Action<Exception>? Faulted;
+
+    private sealed record Finding(ulong StartedNs, long HeldNs, bool IsComplete, byte[] Graph);
+
+    private bool LooksAtEnds => _atEnd is CheckLevel.Normal or CheckLevel.Strict;
+
+    /// <summary>Tells processes of a new region when to wait for us. The poll thread, before it is handed over.</summary>
+    public void Prepare(RegionView region)
+    {
+        var checks = CheckReason.Asked | CheckReason.AskedSince | CheckReason.Snapshot;
+        if (LooksAtEnds)
+        {
+            checks |= CheckReason.Execute;
+        }
+
+        if (_atEnd == CheckLevel.Normal)
+        {
+            checks |= CheckReason.Exit;
+        }
+
+        if (LooksAtEnds && !_mayTrace)
+        {
+            checks |= CheckReason.AnyEnd;
+        }
+
+        region.AskForChecks((uint)checks, _mayTrace ? 0 : ParkedProcess.Signal);
+    }
+
+    /// <summary>A process has said hello, and waits for the answer: it is traced from now on. The poll thread.</summary>
+    /// <param name="pid">In our pid namespace.</param>
+    public void Follow(int pid)
+    {
+        if (!LooksAtEnds || pid == 0)
+        {
+            return;
+        }
+
+        _greeting[pid] = true;
+        if (_tracer.Value.Follow(pid) is { } refusal)
+        {
+            _drain.Post(_ => _refusals[pid] = refusal);
+        }
+    }
+
+    /// <summary>A process is recorded. The drain's thread.</summary>
+    /// <param name="recording">The recording.</param>
+    /// <param name="process">Its row.</param>
+    /// <param name="pid">In our pid namespace.</param>
+    public void Know(Recording recording, ProcessId process, int pid)
+    {
+        _pids[process] = pid;
+        _greeting.TryRemove(pid, out _);
+        if (_early.Remove(pid, out var end))
+        {
+            FinishLater(process, end.Held, end.Started);
+        }
+
+        if (_waiting.Remove(process, out var slot))
+        {
+            Wanted(recording, process, slot);
+        }
+    }
+
+    /// <summary>A process is gone, or another program is in its place. If its heap was not checked, all that is known is
+    /// what it had not freed. The drain's thread, before its end is noted.</summary>
+    /// <param name="recording">The recording.</param>
+    /// <param name="process">The process.</param>
+    /// <param name="executed">Whether another program is in its place.</param>
+    public void Gone(Recording recording, ProcessId process, bool executed)
+    {
+        if (_waiting.Remove(process, out var slot))
+        {
+            recording.EndCheck(process, slot.CheckWanted);
+        }
+
+        if (_atEnd is not { } level || !_done.Add(process))
+        {
+            return;
+        }
+
+        if (executed && _beforeExecution.TryGetValue(process, out var finding))
+        {
+            Add(recording, process, Word(level), finding);
+        }
+        else if (recording.TakeBlocks(process) is { } blocks)
+        {
+            using (blocks)
+            {
+                var note = level == CheckLevel.Draconian ? null : "not freed, reachability unknown: " + WhyUnknown(process, executed);
+                var graph = _examiner.NotFreed(blocks, level == CheckLevel.Draconian, note);
+                recording.AddCheck(process, Heartbeat.Clock(), Word(level), 0, note is null, graph);
+            }
+        }
+    }
+
+    /// <summary>Checks a process now. Any thread.</summary>
+    /// <param name="process">Its row.</param>
+    /// <param name="pid">In our pid namespace.</param>
+    /// <param name="answer">Told the check's number; null and why there is none. Any thread.</param>
+    public void Ask(ProcessId process, int pid, Action<int?, string?> answer) => Enqueue(() =>
+    {
+        if (_isSampled)
+        {
+            answer(null, "its recording is sampled: most blocks are not known");
+            return;
+        }
+
+        var started = Heartbeat.Clock();
+        if (TryHold(process, pid, out var problem) is not { } held
+            || TakeHeap(process, held, NoStarts) is not { } heap)
+        {
+            answer(null, problem ?? "it is ending");
+            return;
+        }
+
+        var finding = Examine(heap, started);
+        _drain.Post(recording =>
+        {
+            var number = Add(recording, process, "asked", finding);
+            _drain.Flush();
+            answer(_drain.Failure is null ? number : null, _drain.Failure?.Message);
+        });
+    });
+
+    /// <summary>Lets everybody go; checks that are under way end at once.</summary>
+    public void Dispose()
+    {
+        if (_work.IsAddingCompleted)
+        {
+            return;
+        }
+
+        _closing.Cancel();
+        _work.CompleteAdding();
+        if (_tracer.IsValueCreated)
+        {
+            _tracer.Value.Dispose();
+        }
+
+        if (_thread.IsValueCreated)
+        {
+            _thread.Value.Join();
+        }
+    }
+
+    private static string Word(CheckLevel level) => level.ToString().ToLowerInvariant();
+
+    private static int Add(Recording recording, ProcessId process, string level, Finding finding) =>
+        recording.AddCheck(process, finding.StartedNs, level, finding.HeldNs, finding.IsComplete, finding.Graph);
+
+    private string WhyUnknown(ProcessId process, bool executed) =>
+        _pids.TryGetValue(process, out var pid) && _refusals.TryGetValue(pid, out var refusal)
+            ? $"it could not be traced ({refusal})"
+            : executed ? "it executed another program unseen" : "it ended without being held";
+
+    private void FinishLater(ProcessId process, IHeldProcess held, ulong started)
+    {
+        if (_done.Add(process))
+        {
+            Enqueue(() => Finish(process, TakeHeap(process, held, NoStarts), started));
+        }
+        else
+        {
+            held.Dispose();
+        }
+    }
+
+    // It has ended before it was recorded, which is about to happen.
+    private void Postpone(IHeldProcess held, ulong started)
+    {
+        _early[held.Pid] = (held, started);
+        _ = Task.Delay(HoldPatience, _closing.Token).ContinueWith(
+            _ => _drain.Post(_ =>
+            {
+                if (_early.Remove(held.Pid, out var end))
+                {
+                    end.Held.Dispose();
+                }
+            }),
+            TaskScheduler.Default);
+    }
+
+    // A process is at its end, and stands still. The tracer's thread.
+    private void Held(object? sender, ProcessEndEventArgs end)
+    {
+        end.IsTaken = true;
+        var started = Heartbeat.Clock();
+        var pid = new ProcessReader(end.Held.Pid).ReadStatus()?.NamespacePids is { Count: > 0 } pids
+            ? (int)pids[^1] : end.Held.Pid;
+        _drain.Post(recording =>
+        {
+            if (_greeting.ContainsKey(end.Held.Pid))
+            {
+                Postpone(end.Held, started);
+            }
+            else if (recording.FindLiving(pid) is { } process)
+            {
+                FinishLater(process, end.Held, started);
+            }
+            else
+            {
+                end.Held.Dispose();
+            }
+        });
+    }
+
+    // A process waits in the shim for us to look at it. The drain's thread.
+    private void Wanted(Recording recording, ProcessId process, SlotRecord slot)
+    {
+        var reason = (CheckReason)slot.CheckReason;
+        if (reason == CheckReason.Snapshot)
+        {
+            Mark(recording, process, slot);
+            return;
+        }
+
+        var isAsked = reason is CheckReason.Asked or CheckReason.AskedSince;
+        if (!isAsked && (!LooksAtEnds || _done.Contains(process)))
+        {
+            recording.EndCheck(process, slot.CheckWanted);
+            return;
+        }
+
+        if (!_pids.TryGetValue(process, out var pid))
+        {
+            _waiting[process] = slot; // a child that was forked just now, and is still looked for
+            return;
+        }
+
+        Enqueue(() =>
+        {
+            var started = Heartbeat.Clock();
+            var starts = new Dictionary<int, ulong> { [(int)Math.Min(slot.CheckThread, int.MaxValue)] = slot.CheckStack };
+            CheckVerdict? verdict = null;
+            if (!(isAsked && _isSampled)
+                && TryHold(process, pid, out _) is { } held && TakeHeap(process, held, starts) is { } heap)
+            {
+                var finding = Examine(heap, started);
+                if (isAsked)
+                {
+                    verdict = Judge(process, finding, reason == CheckReason.AskedSince);
+                }
+                else
+                {
+                    _drain.Post(recording => Keep(recording, process, finding, reason == CheckReason.Execute));
+                }
+            }
+
+            _drain.Post(recording =>
+            {
+                if (isAsked)
+                {
+                    recording.AnswerCheck(process, verdict);
+                }
+
+                recording.EndCheck(process, slot.CheckWanted);
+            });
+        });
+    }
+
+    // The program marks this moment. The drain's thread.
+    private void Mark(Recording recording, ProcessId process, SlotRecord slot)
+    {
+        var bytes = (ReadOnlySpan<byte>)slot.Name;
+        var end = bytes.IndexOf((byte)0);
+        var name = Encoding.UTF8.GetString(end < 0 ? bytes : bytes[..end]);
+        var isTaken = !SnapshotRequests.IsReserved(name) && !name.Any(char.IsControl)
+            && recording.TakeSnapshot(name.Length == 0 ? null : name, "asked") is not null;
+        _drain.Flush();
+        recording.AnswerCheck(process, isTaken && _drain.Failure is null ? CheckVerdict.Nothing : null);
+        recording.EndCheck(process, slot.CheckWanted);
+    }
+
+    private CheckVerdict? Judge(ProcessId process, Finding finding, bool sinceLast)
+    {
+        var number = AskDrain(recording =>
+        {
+            var added = Add(recording, process, "asked", finding);
+            _drain.Flush();
+            return added;
+        });
+        if (_judge is null || !finding.IsComplete || number == 0 || _drain.Failure is not null)
+        {
+            return null;
+        }
+
+        try
+        {
+            return _judge(_tracePath, number, sinceLast);
+        }
+        catch (ToolException)
+        {
+            return null; // the trace cannot be read, which its end will say
+        }
+    }
+
+    private void Keep(Recording recording, ProcessId process, Finding finding, bool isExecution)
+    {
+        if (isExecution)
+        {
+            _beforeExecution[process] = finding;
+        }
+        else if (_done.Add(process))
+        {
+            Add(recording, process, Word(_atEnd!.Value), finding);
+        }
+    }
+
+    private void Finish(ProcessId process, HeldHeap? heap, ulong started)
+    {
+        if (heap is not null)
+        {
+            var finding = Examine(heap, started, isEnding: true);
+            _drain.Post(recording => Add(recording, process, Word(_atEnd!.Value), finding));
+            heap.Held.Dispose(); // its end is noted after its check
+        }
+    }
+
+    // ---- the thread of checks ----
+
+    private IHeldProcess? TryHold(ProcessId process, int pid, out string? problem)
+    {
+        if (_mayTrace)
+        {
+            return _tracer.Value.TryHold(pid, HoldPatience, out problem);
+        }
+
+        problem = "ptrace is refused, and its memory cannot be read";
+        return ParkedProcess.TryPark(
+            pid,
+            () => AskDrain(recording => recording.BeginParking(process)),
+            () => AskDrain(recording => recording.Parked(process)),
+            round => _drain.Post(recording => recording.EndParking(process, round)),
+            HoldPatience);
+    }
+
+    private HeldHeap? TakeHeap(ProcessId process, IHeldProcess held, IReadOnlyDictionary<int, ulong> stackStarts)
+    {
+        var (blocks, ignored) = AskDrain(recording => (recording.TakeBlocks(process), recording.IgnoredBlocks(process)));
+        if (blocks is not null)
+        {
+            return new HeldHeap(
+                process, held, blocks, ShimMemory.Find(held), stackStarts, ignored, ShimMemory.RootRegions(held));
+        }
+
+        held.Dispose();
+        return null;
+    }
+
+    // Lets it go as soon as nothing more is to be read; but of one at its end the check is to be known before the end is.
+    private Finding Examine(HeldHeap heap, ulong started, bool isEnding = false)
+    {
+        using var time = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token);
+        time.CancelAfter(_limit);
+        using var blocks = heap.Blocks;
+        var encode = TryExamine(heap, time.Token, out var problem);
+        var heldNs = (long)(Heartbeat.Clock() - started);
+        if (!isEnding)
+        {
+            heap.Held.Dispose();
+        }
+
+        var graph = problem is null
+            ? encode!()
+            : _examiner.NotFreed(blocks, false, "not freed, reachability unknown: " + problem);
+        return new Finding(started, heldNs, problem is null, graph);
+    }
+
+    private Func<byte[]>? TryExamine(HeldHeap heap, CancellationToken cancellation, out string? problem)
+    {
+        Func<byte[]>? encode = null;
+        try
+        {
+            encode = _examiner.Examine(heap, cancellation);
+            problem = heap.Held.IsThere ? null : "it died while it was looked at";
+        }
+        catch (OperationCanceledException)
+        {
+            problem = $"the check took longer than {_limit.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s";
+        }
+
+        return encode;
+    }
+
+    private T AskDrain<T>(Func<Recording, T> question)
+    {
+        var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _drain.Post(recording => answer.SetResult(question(recording)));
+        return answer.Task.Wait(Patience, _closing.Token) ? answer.Task.Result : default!;
+    }
+
+    private void Enqueue(Action action)
+    {
+        try
+        {
+            _work.Add(action);
+            _ = _thread.Value;
+        }
+        catch (InvalidOperationException)
+        {
+            // The recording ends; whoever is held is let go with the tracer.
+        }
+    }
+
+    private void Work()
+    {
+        foreach (var action in _work.GetConsumingEnumerable())
+        {
+            try
+            {
+                action();
+            }
+            catch (OperationCanceledException)
+            {
+                // The recording ends.
+            }
+            catch (Exception error) when (error is not OutOfMemoryException)
+            {
+                Faulted?.Invoke(error); // the recording ends as whole as it is, and whoever is held goes on with that
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using NativeHeap.Collect.Server;
+using NativeHeap.Memory.Holding;
+using NativeHeap.Memory.Proc;
+
+namespace NativeHeap.Collect.Checks;
+
+/// <summary>
+/// A process whose threads have parked in a signal handler of the shim, for where ptrace(2) is refused. A thread's
+/// registers lie in the signal's frame on its stack. Threads that have the signal blocked, or are deep in the kernel, do
+/// not come, and run on.
+/// </summary>
+internal sealed class ParkedProcess : IHeldProcess
+{
+    /// <summary>The signal that the shim takes: real-time, and used by neither glibc, .NET nor valgrind.</summary>
+    public const int Signal = 53;
+
+    private const int MostThreads = 4096;
+    private const int EntryBytes = 24;
+    private const int MostDataBytes = 8 << 20;
+
+    private readonly ProcessMemory _memory;
+    private readonly ProcessReader _reader;
+    private readonly Action _release;
+    private readonly ulong _startTicks;
+    private int _isReleased;
+
+    private ParkedProcess(int pid, uint round, Action release)
+    {
+        _reader = new ProcessReader(pid);
+        _memory = new ProcessMemory(pid);
+        _release = release;
+        _startTicks = _reader.ReadStat()?.StartTicks ?? 0;
+        Pid = pid;
+        Mappings = _reader.ReadMappings() ?? [];
+        var parked = ReadParked(round);
+        Threads = [.. (_reader.ReadThreads() ?? []).Select(tid => new HeldThread(tid, parked.GetValueOrDefault(tid)))];
+        Notes = [.. Threads.Where(thread => thread.Registers is null)
+            .Select(thread => $"registers of thread {thread.Tid} unknown: it ran on")];
+    }
+
+    /// <inheritdoc/>
+    public int Pid { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<HeldThread> Threads { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<MemoryMapping> Mappings { get; }
+
+    /// <inheritdoc/>
+    public IMemoryReader Memory => _memory;
+
+    /// <inheritdoc/>
+    public PageMap OpenPages() => new(Pid);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Notes { get; }
+
+    /// <inheritdoc/>
+    public bool IsThere => _reader.ReadStat() is { IsZombie: false } stat && stat.StartTicks == _startTicks;
+
+    /// <summary>Has a process's threads park.</summary>
+    /// <param name="pid">In our pid namespace.</param>
+    /// <param name="begin">Begins a round; tells its number, null when the process has ended.</param>
+    /// <param name="parked">How many have parked.</param>
+    /// <param name="release">Lets them go on.</param>
+    /// <param name="patience">How long to wait for those that do not come.</param>
+    /// <returns>Null when its memory cannot be read.</returns>
+    public static ParkedProcess? TryPark(
+        int pid, Func<uint?> begin, Func<uint> parked, Action<uint> release, TimeSpan patience)
+    {
+        if (begin() is not { } round)
+        {
+            return null;
+        }
+
+        var called = new HashSet<int>();
+        var watch = Stopwatch.StartNew();
+        do
+        {
+            // Threads that are made meanwhile are found in the next round.
+            foreach (var tid in (new ProcessReader(pid).ReadThreads() ?? []).Where(called.Add).ToList())
+            {
+                Libc.SignalThread(pid, tid, Signal);
+            }
+        }
+        while (parked() < called.Count && watch.Elapsed < patience);
+
+        var process = new ParkedProcess(pid, round, () => release(round));
+        if (process.Mappings.Count > 0 && process._memory.CanRead(process.Mappings[0].Start))
+        {
+            return process;
+        }
+
+        process.Dispose();
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _isReleased, 1) == 0)
+        {
+            _memory.Dispose();
+            _release();
+        }
+    }
+
+    // The shim's list: a mark, how many have ever parked, then thread, round, stack, thread pointer of each.
+    private Dictionary<int, ThreadRegisters> ReadParked(uint round)
+    {
+        var found = new Dictionary<int, ThreadRegisters>();
+        foreach (var mapping in Mappings.Where(mapping => mapping.IsWritable
+            && mapping.Path.Contains("/libnativeheap.so", StringComparison.Ordinal)))
+        {
+            var data = new byte[Math.Min(mapping.Size, MostDataBytes)];
+            var bytes = data.AsSpan(0, _memory.Read(mapping.Start, data));
+            var at = bytes.IndexOf("NHEAPPRK"u8);
+            for (var i = 0; at >= 0 && i < MostThreads && at + 16 + ((i + 1) * EntryBytes) <= bytes.Length; i++)
+            {
+                var entry = bytes.Slice(at + 16 + (i * EntryBytes), EntryBytes);
+                if (BinaryPrimitives.ReadUInt32LittleEndian(entry[4..]) == round)
+                {
+                    var stack = BinaryPrimitives.ReadUInt64LittleEndian(entry[8..]);
+                    var thread = BinaryPrimitives.ReadUInt64LittleEndian(entry[16..]);
+                    var tid = (int)Math.Min(BinaryPrimitives.ReadUInt32LittleEndian(entry), int.MaxValue);
+                    found[tid] = new ThreadRegisters(stack, 0, thread, true, ReadOnlyMemory<ulong>.Empty);
+                }
+            }
+        }
+
+        return found;
+    }
+}

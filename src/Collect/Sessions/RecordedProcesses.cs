@@ -1,0 +1,40 @@
+using System.Globalization;
+using NativeHeap.Memory.Proc;
+using NativeHeap.Model;
+
+namespace NativeHeap.Collect.Sessions;
+
+/// <summary>Processes of this machine that are being recorded, as far as we may look at them.</summary>
+public static class RecordedProcesses
+{
+    private const string Region = "/memfd:nativeheap-";
+
+    /// <summary>Finds them.</summary>
+    /// <returns>Pids in our namespace by rising number, each with its trace.</returns>
+    public static IReadOnlyList<(int Pid, string Trace)> Find()
+    {
+        var found = new List<(int, string)>();
+        foreach (var pid in Pids().Where(IsRecorded).Order())
+        {
+            try
+            {
+                found.Add((pid, ControlClient.TracePath(pid)));
+            }
+            catch (ToolException)
+            {
+                // Its collector has gone, or it has gone itself meanwhile.
+            }
+        }
+        return found;
+    }
+
+    private static IEnumerable<int> Pids() =>
+        Directory.EnumerateDirectories("/proc")
+            .Select(folder => int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) ? pid : 0)
+            .Where(pid => pid != 0 && pid != Environment.ProcessId);
+
+    // A collector has regions, too; it is not told by them but by the library that it has not loaded.
+    private static bool IsRecorded(int pid) => new ProcessReader(pid).ReadMappings() is { } mappings
+        && mappings.Any(mapping => mapping.Path.StartsWith(Region, StringComparison.Ordinal))
+        && mappings.Any(mapping => Path.GetFileName(mapping.Path) == "libnativeheap.so");
+}
