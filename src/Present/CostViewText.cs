@@ -1,3 +1,4 @@
+using System.Globalization;
 using NativeHeap.Analysis;
 
 namespace NativeHeap.Present;
@@ -17,15 +18,16 @@ public static class CostViewText
         var table = new TextTable(LastColumn.Fold, true, true, true, true, true, false);
         table.AddFaint(
             "inclusive", "share", "blocks", "self", "blocks", group == CostGroup.Module ? "module" : "function");
+        var figures = new Figures(answer.IsExact);
         var byBlocks = answer.By == StackMeasure.Count;
         foreach (var name in names)
         {
             table.Add(
-                Words.Bytes(name.Bytes),
+                figures.Bytes(name.Bytes),
                 byBlocks ? Words.Share(name.Blocks, answer.Blocks) : Words.Share(name.Bytes, answer.Bytes),
-                Words.Count(name.Blocks),
-                Words.Bytes(name.SelfBytes),
-                Words.Count(name.SelfBlocks),
+                figures.Count(name.Blocks),
+                figures.Bytes(name.SelfBytes),
+                figures.Count(name.SelfBlocks),
                 Words.Printable(name.Name));
         }
 
@@ -33,6 +35,37 @@ public static class CostViewText
         if (names.Count < count)
         {
             canvas.Line($"  … and {Words.Count(count - names.Count)} more (--top {count} shows all)", Emphasis.Faint);
+        }
+    }
+
+    /// <summary>A table of threads.</summary>
+    /// <param name="canvas">Where to.</param>
+    /// <param name="threads">The threads.</param>
+    /// <param name="isExact">False: their figures are estimates.</param>
+    /// <param name="top">The most to show; null: all.</param>
+    public static void WriteThreads(TextCanvas canvas, IReadOnlyList<ThreadCost> threads, bool isExact, int? top)
+    {
+        ArgumentNullException.ThrowIfNull(canvas);
+        ArgumentNullException.ThrowIfNull(threads);
+        var figures = new Figures(isExact);
+        var table = new TextTable(LastColumn.Cut, true, true, true, true, true, true, false);
+        table.AddFaint("thread", "process", "live", "blocks", "allocated", "blocks", "name");
+        foreach (var cost in threads.Take(top ?? int.MaxValue))
+        {
+            table.Add(
+                cost.Thread.Tid.ToString(CultureInfo.InvariantCulture),
+                cost.Process.Pid.ToString(CultureInfo.InvariantCulture),
+                figures.Bytes(cost.LiveBytes),
+                figures.Count(cost.LiveBlocks),
+                figures.Bytes(cost.AllocatedBytes),
+                figures.Count(cost.Allocations),
+                Words.Printable(cost.Thread.Name ?? ""));
+        }
+
+        table.Write(canvas);
+        if (threads.Count > top)
+        {
+            canvas.Line($"  … and {Words.Count(threads.Count - top.Value)} more (--top {threads.Count} shows all)", Emphasis.Faint);
         }
     }
 
@@ -53,8 +86,9 @@ public static class CostViewText
     {
         var byBlocks = answer.By == StackMeasure.Count;
         var share = byBlocks ? Words.Share(node.Blocks, answer.Blocks) : Words.Share(node.Bytes, answer.Bytes);
+        var marked = new Figures(answer.IsExact);
         var same = parent.Bytes == node.Bytes && parent.Blocks == node.Blocks && parent.Name.Length > 0;
-        var figures = same ? new string(' ', FigureColumns) : $"{Words.Bytes(node.Bytes),12}  {share,7}  {Words.Count(node.Blocks),11}";
+        var figures = same ? new string(' ', FigureColumns) : $"{marked.Bytes(node.Bytes),12}  {share,7}  {marked.Count(node.Blocks),11}";
         canvas.Line($"{figures}  {new string(' ', depth)}{Words.Printable(node.Name)}");
         var deeper = same && parent.Children.Count == 1 && node.Children.Count <= 1 ? depth : depth + 1;
         foreach (var child in node.Children)

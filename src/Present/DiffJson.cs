@@ -48,15 +48,17 @@ public static class DiffJson
         {
             CostGroup.Function => "functions",
             CostGroup.Module => "modules",
+            CostGroup.Type => "types",
             _ => "stacks",
         });
+        var text = new StackJson();
         foreach (var item in answer.Items)
         {
             json.WriteStartObject();
             WriteChange(json, item.Change);
             if (item.Stack is { } stack)
             {
-                ReportJson.WriteStack(json, stack);
+                text.Write(json, stack);
             }
             else
             {

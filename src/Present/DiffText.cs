@@ -24,9 +24,10 @@ public static class DiffText
         ArgumentNullException.ThrowIfNull(diff);
         var answer = diff.Answer;
         canvas.Line($"{Words.Printable(diff.Before)} → {Words.Printable(diff.After)}", Emphasis.Strong);
+        var figures = new Figures(diff.IsExact);
         if (!diff.IsExact)
         {
-            canvas.Line("ESTIMATES from samples", Emphasis.Warning);
+            canvas.Line(Figures.Heading, Emphasis.Warning);
         }
 
         if (answer.Rebuilt.Count > 0)
@@ -37,16 +38,16 @@ public static class DiffText
         }
 
         canvas.Line();
-        WriteSums(canvas, answer);
+        WriteSums(canvas, answer, figures);
         canvas.Line();
         canvas.Line($"{Title(answer)}: {Words.Count(answer.ChangeCount)} changed", Emphasis.Strong);
         if (answer.Group == CostGroup.Stack)
         {
-            WriteStacks(canvas, answer);
+            WriteStacks(canvas, answer, figures);
         }
         else
         {
-            WriteNames(canvas, answer);
+            WriteNames(canvas, answer, figures);
         }
 
         var left = answer.ChangeCount - answer.Items.Count;
@@ -56,14 +57,14 @@ public static class DiffText
         }
     }
 
-    private static void WriteSums(TextCanvas canvas, DiffAnswer answer)
+    private static void WriteSums(TextCanvas canvas, DiffAnswer answer, Figures figures)
     {
         var sum = answer.Sum;
         var table = new TextTable(LastColumn.Fold, false, true, true);
         table.AddFaint(answer.By.Name(), "bytes", "blocks");
-        table.Add("before", Words.Bytes(sum.BytesBefore), Words.Count(sum.BlocksBefore));
-        table.Add("after", Words.Bytes(sum.BytesAfter), Words.Count(sum.BlocksAfter));
-        table.Add("change", SignedBytes(sum.DeltaBytes), Signed(sum.DeltaBlocks));
+        table.Add("before", figures.Bytes(sum.BytesBefore), figures.Count(sum.BlocksBefore));
+        table.Add("after", figures.Bytes(sum.BytesAfter), figures.Count(sum.BlocksAfter));
+        table.Add("change", figures.SignedBytes(sum.DeltaBytes), figures.SignedCount(sum.DeltaBlocks));
         table.Write(canvas);
     }
 
@@ -72,44 +73,47 @@ public static class DiffText
         CostGroup.Stack => "Stacks, largest growth first",
         CostGroup.Function => "Functions with all they call, largest growth first",
         CostGroup.Module => "Modules with all they call, largest growth first",
+        CostGroup.Type => "Types, largest growth first",
         _ => throw new ArgumentOutOfRangeException(nameof(answer)),
     };
 
-    private static void WriteStacks(TextCanvas canvas, DiffAnswer answer)
+    private static void WriteStacks(TextCanvas canvas, DiffAnswer answer, Figures figures)
     {
         var number = 0;
         foreach (var item in answer.Items)
         {
             var change = item.Change;
             canvas.Write($"{(++number).ToString(CultureInfo.InvariantCulture),5}. ", Emphasis.Faint);
-            canvas.Write(SignedBytes(change.DeltaBytes), Emphasis.Strong);
+            canvas.Write(figures.SignedBytes(change.DeltaBytes), Emphasis.Strong);
             canvas.Line(
-                $"  {Signed(change.DeltaBlocks)} blocks by {item.Stack!.Entry?.Name() ?? "an unknown function"}"
-                + $"  ({Words.Bytes(change.BytesBefore)} → {Words.Bytes(change.BytesAfter)})");
+                $"  {figures.SignedCount(change.DeltaBlocks)} blocks by {item.Stack!.Entry?.Name() ?? "an unknown function"}"
+                + $"  ({figures.Bytes(change.BytesBefore)} → {figures.Bytes(change.BytesAfter)})");
             StackText.WriteFrames(canvas, item.Stack);
             canvas.Line();
         }
     }
 
-    private static void WriteNames(TextCanvas canvas, DiffAnswer answer)
+    private static void WriteNames(TextCanvas canvas, DiffAnswer answer, Figures figures)
     {
         var table = new TextTable(LastColumn.Fold, true, true, true, true, false);
-        table.AddFaint("growth", "blocks", "before", "after", answer.Group == CostGroup.Function ? "function" : "module");
+        var (counted, name) = answer.Group switch
+        {
+            CostGroup.Type => ("count", "type"),
+            CostGroup.Function => ("blocks", "function"),
+            _ => ("blocks", "module"),
+        };
+        table.AddFaint("growth", counted, "before", "after", name);
         foreach (var item in answer.Items)
         {
             var change = item.Change;
             table.Add(
-                SignedBytes(change.DeltaBytes),
-                Signed(change.DeltaBlocks),
-                Words.Bytes(change.BytesBefore),
-                Words.Bytes(change.BytesAfter),
+                figures.SignedBytes(change.DeltaBytes),
+                figures.SignedCount(change.DeltaBlocks),
+                figures.Bytes(change.BytesBefore),
+                figures.Bytes(change.BytesAfter),
                 Words.Printable(item.Name!));
         }
 
         table.Write(canvas);
     }
-
-    private static string SignedBytes(long bytes) => (bytes > 0 ? "+" : "") + Words.Bytes(bytes);
-
-    private static string Signed(long count) => (count > 0 ? "+" : "") + Words.Count(count);
 }

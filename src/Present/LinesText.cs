@@ -1,12 +1,36 @@
 using System.Globalization;
+using NativeHeap.Analysis;
 
 namespace NativeHeap.Present;
 
 /// <summary>Source files line by line for people, in the columns of Python's memory_profiler.</summary>
 public static class LinesText
 {
+    private const int MostFiles = 10;
     private const int Context = 2; // lines shown around one that allocates
     private const string Gap = "       …";
+
+    /// <summary>A table of the source files that most live bytes were allocated in; nothing when there are none.</summary>
+    public static void WriteHottest(TextCanvas canvas, IReadOnlyList<SourceFile> files, bool isExact)
+    {
+        ArgumentNullException.ThrowIfNull(canvas);
+        ArgumentNullException.ThrowIfNull(files);
+        if (files.Count == 0)
+        {
+            return;
+        }
+
+        var table = new TextTable(LastColumn.Fold, true, true, false);
+        table.AddFaint("live", "lines", "file (what its own lines allocated, not what they call)");
+        foreach (var file in files.Take(MostFiles))
+        {
+            table.Add(new Figures(isExact).Bytes(file.OwnBytes), Words.Count(file.Lines.Count), Words.Printable(file.File));
+        }
+
+        canvas.Line($"Hottest of {Words.Count(files.Count, "file")}", Emphasis.Strong);
+        table.Write(canvas);
+        canvas.Line();
+    }
 
     /// <summary>Writes files, one after the other.</summary>
     /// <param name="canvas">Where to.</param>
@@ -19,7 +43,7 @@ public static class LinesText
         ArgumentNullException.ThrowIfNull(files);
         if (!isExact)
         {
-            canvas.Line("ESTIMATES from samples", Emphasis.Warning);
+            canvas.Line(Figures.Heading, Emphasis.Warning);
         }
 
         foreach (var file in files)
@@ -33,12 +57,12 @@ public static class LinesText
             canvas.Line();
             canvas.Line("Line #     Mem usage     Increment  Occurrences   Line Contents", Emphasis.Faint);
             canvas.Line(new string('=', 63), Emphasis.Faint);
-            WriteLines(canvas, file, whole);
+            WriteLines(canvas, file, new Figures(isExact), whole);
             canvas.Line();
         }
     }
 
-    private static void WriteLines(TextCanvas canvas, ListedFile file, bool whole)
+    private static void WriteLines(TextCanvas canvas, ListedFile file, Figures figures, bool whole)
     {
         var costs = file.Source.Lines.ToDictionary(line => line.Line);
         var last = 0;
@@ -54,7 +78,7 @@ public static class LinesText
             canvas.Line(costs.TryGetValue(number, out var cost)
                 ? string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{number,6}  {Words.Bytes(cost.LiveBytes),12}  {Words.Bytes(cost.AllocatedBytes),12}  {Words.Count(cost.Allocations),11}{text}")
+                    $"{number,6}  {figures.Bytes(cost.LiveBytes),12}  {figures.Bytes(cost.AllocatedBytes),12}  {figures.Count(cost.Allocations),11}{text}")
                 : string.Create(CultureInfo.InvariantCulture, $"{number,6}  {"",12}  {"",12}  {"",11}{text}"));
         }
     }

@@ -1,5 +1,7 @@
 using System.Globalization;
 using NativeHeap.Analysis;
+using NativeHeap.Managed;
+using NativeHeap.Symbols;
 
 namespace NativeHeap.Present;
 
@@ -26,26 +28,60 @@ public sealed class ListedFile
     /// <summary>Lines of the text; null without one.</summary>
     public int? LineCount => _text?.Length;
 
-    /// <summary>Looks for the text where the debug information says it is.</summary>
+    /// <summary>
+    /// Looks for the text where the debug information says it is, and in the PDB. Whether it changed since the build is told
+    /// by the checksum of the PDB or of DWARF 5, else by the times of source and binary.
+    /// </summary>
     /// <param name="source">The file.</param>
     /// <param name="recordedNs">When the trace began, in nanoseconds since 1970; null: unknown.</param>
     public static ListedFile Find(SourceFile source, long? recordedNs)
     {
         ArgumentNullException.ThrowIfNull(source);
+        var built = source.Modules.Select(module => PdbSource.Find(module.Path, source.File)).FirstOrDefault(found => found is not null);
         var info = new FileInfo(source.File);
         if (!info.Exists || info.Length > MostBytes)
         {
-            return new ListedFile(source, null, "the source is not on this machine");
+            return built?.Text is { } embedded
+                ? new ListedFile(source, Lines(embedded), null)
+                : new ListedFile(source, null, "the source is not on this machine");
         }
 
         try
         {
-            return new ListedFile(source, File.ReadAllLines(source.File), ChangeRemark(source, info, recordedNs));
+            var content = File.ReadAllBytes(source.File);
+            var isSame = built is not null ? built.IsOf(content) : IsCompiled(source, content);
+            return isSame == false && built?.Text is { } text
+                ? new ListedFile(source, Lines(text), null) // what was built, whatever lies there now
+                : new ListedFile(source, Lines(content), isSame switch
+                {
+                    true => null,
+                    false => "the source is not the one that was built (its checksum is another): lines may not fit",
+                    null => ChangeRemark(source, info, recordedNs),
+                });
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             return new ListedFile(source, null, $"the source cannot be read ({Words.Printable(error.Message)})");
         }
+    }
+
+    // Of a header that several binaries have, each may have another state.
+    private static bool? IsCompiled(SourceFile source, byte[] content)
+    {
+        var known = source.Modules.Select(module => DwarfSource.Find(module, source.File)).OfType<DwarfSource>().ToList();
+        return known.Count == 0 ? null : known.TrueForAll(compiled => compiled.IsOf(content));
+    }
+
+    private static string[] Lines(byte[] content)
+    {
+        using var reader = new StreamReader(new MemoryStream(content)); // minds a byte order mark
+        var lines = new List<string>();
+        while (reader.ReadLine() is { } line)
+        {
+            lines.Add(line);
+        }
+
+        return [.. lines];
     }
 
     /// <summary>The text of a line; null when there is none.</summary>

@@ -25,8 +25,20 @@ public sealed record Report
     /// <summary>Where the resident memory of the process that was started was; null when nobody looked.</summary>
     public required Ledger? Ledger { get; init; }
 
+    /// <summary>At least how many bytes of its malloc heap were freed and kept by malloc; null: not known.</summary>
+    public required long? KeptByMalloc { get; init; }
+
+    /// <summary>Requested bytes of its live blocks that were never touched; null: not known.</summary>
+    public required long? Untouched { get; init; }
+
+    /// <summary>What its garbage collector did; null: it runs no .NET, or nobody listened.</summary>
+    public required GcUse? Collections { get; init; }
+
     /// <summary>The stacks.</summary>
     public required StackAnswer Answer { get; init; }
+
+    /// <summary>All stacks of the trace by number.</summary>
+    public required Func<StackTree> Tree { get; init; }
 
     /// <summary>Asks a trace.</summary>
     /// <exception cref="ToolException">The trace cannot be read, or the question makes no sense for it.</exception>
@@ -38,6 +50,10 @@ public sealed record Report
         Pid = question.Pid,
         Totals = profile.Totals(question.Pid),
         Ledger = profile.Ledger,
+        KeptByMalloc = profile.KeptByMalloc,
+        Untouched = profile.Untouched,
+        Collections = profile.Collections,
         Answer = profile.Ask(question),
+        Tree = () => profile.Stacks,
     };
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using NativeHeap.Analysis;
@@ -19,8 +18,13 @@ public static class ReportJson
     /// <param name="report">What.</param>
     /// <param name="group">What <paramref name="names"/> are.</param>
     /// <param name="names">Costs by name, to be written too; null: none.</param>
+    /// <param name="threads">Costs by thread, to be written too; null: none.</param>
     public static void Write(
-        Stream output, Report report, CostGroup group = CostGroup.Stack, IReadOnlyList<NamedCost>? names = null)
+        Stream output,
+        Report report,
+        CostGroup group = CostGroup.Stack,
+        IReadOnlyList<NamedCost>? names = null,
+        IReadOnlyList<ThreadCost>? threads = null)
     {
         var options = new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
         using (var json = new Utf8JsonWriter(output, options))
@@ -31,11 +35,12 @@ public static class ReportJson
             WriteProcesses(json, report.Processes);
             json.WritePropertyName("totals");
             WriteTotals(json, report.Totals);
-            WriteLedger(json, report.Ledger);
+            WriteLedger(json, report);
             json.WriteString("by", report.Answer.By.Name());
             WriteSelection(json, report);
             WriteNames(json, group, names);
-            WriteStacks(json, names is null ? report.Answer.Stacks : []);
+            WriteThreads(json, threads);
+            WriteStacks(json, report.Tree(), names is null && threads is null ? report.Answer.Costs : []);
             json.WriteEndObject();
         }
 
@@ -64,27 +69,36 @@ public static class ReportJson
         // An image that was replaced by exec has no exit code; its process has.
         foreach (var (process, last) in processes.Zip(ProcessImages.Last(processes)))
         {
-            json.WriteStartObject();
-            json.WriteNumber("pid", process.Pid);
-            WriteNumber(json, "parent_pid", process.ParentPid);
-            json.WriteString("command", process.Command);
-            WriteNumber(json, "exit_code", last.ExitCode);
-            WriteNumber(json, "signal", last.Signal);
-            json.WriteNumber("image", process.Image);
-            json.WriteString("origin", Word(process.Origin));
-            json.WriteString("ending", process.Ending is { } ending ? Word(ending) : null);
-            json.WriteString("executable", process.Executable);
-            json.WriteNumber("start_ns", process.StartNs);
-            WriteNumber(json, "end_ns", process.EndNs);
-            json.WriteBoolean("complete", process.Complete);
-            json.WriteString("note", process.Note);
-            json.WritePropertyName("totals");
-            WriteTotals(json, process.Totals);
-            json.WriteEndObject();
+            WriteProcess(json, process, last);
             FlushWhenLarge(json);
         }
 
         json.WriteEndArray();
+    }
+
+    /// <summary>A process as an object.</summary>
+    /// <param name="json">Where to.</param>
+    /// <param name="process">The image.</param>
+    /// <param name="last">The last image of its process, which has its exit code.</param>
+    internal static void WriteProcess(Utf8JsonWriter json, ProcessInfo process, ProcessInfo last)
+    {
+        json.WriteStartObject();
+        json.WriteNumber("pid", process.Pid);
+        WriteNumber(json, "parent_pid", process.ParentPid);
+        json.WriteString("command", process.Command);
+        WriteNumber(json, "exit_code", last.ExitCode);
+        WriteNumber(json, "signal", last.Signal);
+        json.WriteNumber("image", process.Image);
+        json.WriteString("origin", Word(process.Origin));
+        json.WriteString("ending", process.Ending is { } ending ? Word(ending) : null);
+        json.WriteString("executable", process.Executable);
+        json.WriteNumber("start_ns", process.StartNs);
+        WriteNumber(json, "end_ns", process.EndNs);
+        json.WriteBoolean("complete", process.Complete);
+        json.WriteString("note", process.Note);
+        json.WritePropertyName("totals");
+        WriteTotals(json, process.Totals);
+        json.WriteEndObject();
     }
 
     /// <summary>Totals as an object.</summary>
@@ -104,14 +118,16 @@ public static class ReportJson
         json.WriteNumber("peak_high_bytes", totals.Peak.HighBytes);
         json.WriteNumber("temporary_allocations", totals.TemporaryAllocations);
         json.WriteNumber("inherited_frees", totals.InheritedFrees);
+        json.WriteNumber("earlier_frees", totals.EarlierFrees);
         json.WriteNumber("foreign_frees", totals.ForeignFrees);
         json.WriteNumber("missed_calls", totals.MissedCalls);
         json.WriteNumber("duration_ns", totals.DurationNs);
         json.WriteEndObject();
     }
 
-    private static void WriteLedger(Utf8JsonWriter json, Ledger? ledger)
+    private static void WriteLedger(Utf8JsonWriter json, Report report)
     {
+        var ledger = report.Ledger;
         json.WriteStartObject("ledger");
         WriteNumber(json, "time_ns", ledger?.TimeNs);
         WriteNumber(json, "rss_bytes", ledger?.RssBytes);
@@ -134,6 +150,15 @@ public static class ReportJson
         }
 
         WriteNumber(json, "unexplained_bytes", ledger?.UnexplainedBytes);
+        WriteNumber(json, "kept_by_malloc_at_least_bytes", report.KeptByMalloc);
+        WriteNumber(json, "untouched_bytes", report.Untouched);
+        json.WriteStartObject("gc");
+        WriteNumber(json, "used_bytes", report.Collections?.UsedBytes);
+        WriteNumber(json, "committed_bytes", report.Collections?.CommittedBytes);
+        WriteNumber(json, "pauses", report.Collections?.Pauses);
+        WriteNumber(json, "pause_ns", report.Collections?.PauseNs);
+        WriteNumber(json, "longest_pause_ns", report.Collections?.LongestPauseNs);
+        json.WriteEndObject();
         json.WriteEndObject();
     }
 
@@ -148,6 +173,12 @@ public static class ReportJson
         WriteNumber(json, "from_ns", answer.FromNs);
         WriteNumber(json, "to_ns", answer.ToNs);
         WriteNumber(json, "bucket_ns", answer.BucketNs);
+        WriteNumber(json, "thread", answer.Tid);
+        json.WriteString("module", answer.Module);
+        WriteNumber(json, "min_size", answer.Sizes?.Low);
+        WriteNumber(json, "max_size", answer.Sizes?.High);
+        WriteNumber(json, "min_lifetime_us", answer.LifetimesUs?.Low);
+        WriteNumber(json, "max_lifetime_us", answer.LifetimesUs?.High);
         json.WriteNumber("bytes", answer.Bytes);
         json.WriteNumber("blocks", answer.Blocks);
         json.WriteNumber("stack_count", answer.StackCount);
@@ -177,64 +208,46 @@ public static class ReportJson
         json.WriteEndArray();
     }
 
-    private static void WriteStacks(Utf8JsonWriter json, IReadOnlyList<StackCost> stacks)
+    private static void WriteThreads(Utf8JsonWriter json, IReadOnlyList<ThreadCost>? threads)
     {
+        if (threads is null)
+        {
+            return;
+        }
+
+        json.WriteStartArray("threads");
+        foreach (var cost in threads)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("tid", cost.Thread.Tid);
+            json.WriteNumber("pid", cost.Process.Pid);
+            json.WriteString("name", cost.Thread.Name);
+            json.WriteNumber("allocated_bytes", cost.AllocatedBytes);
+            json.WriteNumber("allocations", cost.Allocations);
+            json.WriteNumber("live_bytes", cost.LiveBytes);
+            json.WriteNumber("live_blocks", cost.LiveBlocks);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private static void WriteStacks(Utf8JsonWriter json, StackTree tree, IReadOnlyList<NodeCost> costs)
+    {
+        var text = new StackTreeJson(tree);
         json.WriteStartArray("stacks");
-        foreach (var (stack, bytes, blocks) in stacks)
+        foreach (var (node, bytes, blocks) in costs)
         {
             json.WriteStartObject();
             json.WriteNumber("bytes", bytes);
             json.WriteNumber("blocks", blocks);
-            WriteStack(json, stack);
+            text.Write(json, node);
             json.WriteEndObject();
             FlushWhenLarge(json);
         }
 
         json.WriteEndArray();
     }
-
-    /// <summary>The properties of a stack within an object.</summary>
-    internal static void WriteStack(Utf8JsonWriter json, CallStack stack)
-    {
-        json.WriteString("entry", stack.Entry?.Name());
-        json.WriteStartArray("frames");
-        foreach (var frame in stack.Frames.Where(f => f.Marker is null))
-        {
-            WriteFrame(json, frame);
-        }
-
-        json.WriteEndArray();
-        json.WriteStartArray("markers");
-        foreach (var marker in stack.Frames.Select(f => f.Marker).OfType<StackMarker>().Distinct())
-        {
-            json.WriteStringValue(MarkerName(marker));
-        }
-
-        json.WriteEndArray();
-    }
-
-    private static void WriteFrame(Utf8JsonWriter json, Frame frame)
-    {
-        json.WriteStartObject();
-        json.WriteString("function", frame.Name?.Function);
-        json.WriteString("module", frame.Location.Module?.Path);
-        json.WriteString("offset", string.Create(CultureInfo.InvariantCulture, $"0x{frame.Location.Offset:x}"));
-        json.WriteString("file", frame.Name?.File);
-        WriteNumber(json, "line", frame.Name?.Line);
-        json.WriteString("kind", frame.Location.Kind.Name());
-        json.WriteBoolean("inlined", frame.Name?.Inlined ?? false);
-        json.WriteEndObject();
-    }
-
-    private static string MarkerName(StackMarker marker) => marker switch
-    {
-        StackMarker.DepthLimit => "depth_limit",
-        StackMarker.Lost => "lost",
-        StackMarker.TreeFull => "tree_full",
-        StackMarker.Guessed => "guessed",
-        StackMarker.Generation => "generation",
-        _ => throw new ArgumentOutOfRangeException(nameof(marker)),
-    };
 
     private static void WriteNumber(Utf8JsonWriter json, string name, long? value)
     {

@@ -58,8 +58,8 @@ public sealed class ReportText
     }
 
     private string Estimate() => _report.Info.SampleBytes is { } mean and > 0
-        ? $"ESTIMATES from samples, one in {Words.Bytes(mean)} on average"
-        : "ESTIMATES from samples";
+        ? $"{Present.Figures.Heading}, one in {Words.Bytes(mean)} on average"
+        : Present.Figures.Heading;
 
     /// <summary>What the figures lack; nothing when they are whole.</summary>
     private IEnumerable<string> Missing()
@@ -85,12 +85,11 @@ public sealed class ReportText
         return pids.Count is 0 or > MaxProcesses ? "" : $" (process {string.Join(", ", pids)})";
     }
 
-    /// <summary>A figure of the heap, marked when it is an estimate.</summary>
-    private string Bytes(long bytes) => Mark(bytes) + Words.Bytes(bytes);
+    private Figures Figures => new(_report.Info.Exact);
 
-    private string Blocks(long blocks) => Mark(blocks) + Words.Count(blocks, "block");
+    private string Bytes(long bytes) => Figures.Bytes(bytes);
 
-    private string Mark(long figure) => _report.Info.Exact || figure == 0 ? "" : "~";
+    private string Blocks(long blocks) => Figures.Count(blocks, "block");
 
     private void WriteTotals()
     {
@@ -109,6 +108,7 @@ public sealed class ReportText
             Remark(Words.Share(totals.TemporaryAllocations, totals.Allocations), " of all allocations"));
         AddWhenAny(table, "missed", totals.MissedCalls, "call", "passed without being recorded");
         AddWhenAny(table, "inherited", totals.InheritedFrees, "free", "of blocks a fork's parent had made; not in freed");
+        AddWhenAny(table, "earlier", totals.EarlierFrees, "free", "of blocks from before the attach; not in freed");
         AddWhenAny(table, "foreign", totals.ForeignFrees, "free", "of blocks never seen made; not in freed");
         table.Write(_canvas);
     }
@@ -182,6 +182,7 @@ public sealed class ReportText
         ProcessEnding.Exit => process.ExitCode is { } code ? $"exit {code}" : "exited",
         ProcessEnding.Signal => process.Signal is { } signal ? $"signal {signal}" : "by a signal",
         ProcessEnding.Exec => "exec",
+        ProcessEnding.Detached => "detached",
         _ => "unknown",
     };
 
@@ -201,6 +202,48 @@ public sealed class ReportText
 
         table.Add("all (RSS)", Words.Bytes(ledger.RssBytes), "");
         table.Write(_canvas);
+        WriteBesideLedger();
+        WriteRetention(ledger);
+    }
+
+    private void WriteBesideLedger()
+    {
+        const long worthSaying = 1 << 20;
+        if (_report.Untouched is { } untouched and >= worthSaying)
+        {
+            _canvas.Line($"Of its live native blocks {Words.Bytes(untouched)} more were asked for and never touched.");
+        }
+
+        if (_report.Collections is { } gc)
+        {
+            var used = gc.UsedBytes is { } bytes ? $"{Words.Bytes(bytes)} of objects after the last collection, " : "";
+            var committed = gc.CommittedBytes is { } all ? $"{Words.Bytes(all)} committed, " : "";
+            _canvas.Line(
+                $"GC heap: {used}{committed}{Words.Count(gc.Pauses, "pause")} of {Words.Duration(gc.PauseNs)} in all"
+                + (gc.Pauses > 0 ? $", the longest {Words.Duration(gc.LongestPauseNs)}." : "."));
+            if (gc.UsedBytes is { } live && ResidentGc() is var kept && kept - live >= Much && kept >= 2 * live && kept >= _report.Ledger!.RssBytes / 10)
+            {
+                _canvas.Line(
+                    "Most of the GC heap that is resident held no objects then; DOTNET_GCConserveMemory=9 or "
+                    + "DOTNET_GCHeapHardLimit in the environment, or gcServer=false, keep less.", Emphasis.Warning);
+            }
+        }
+    }
+
+    private long ResidentGc() => _report.Ledger!.Parts.Where(part => part.Name == "GC heap").Sum(part => part.Bytes);
+
+    private const long Much = 8 << 20;
+
+    // Worth a word where it is much, and much of all.
+    private void WriteRetention(Ledger ledger)
+    {
+        if (_report.KeptByMalloc is { } kept && kept >= Much && kept >= ledger.RssBytes / 10)
+        {
+            _canvas.Line(
+                $"At least {Words.Bytes(kept)} of the malloc heap was freed by the program and is kept by malloc. malloc_trim(0) gives "
+                + "whole free pages back; with many threads MALLOC_ARENA_MAX=2 in the environment keeps less.",
+                Emphasis.Warning);
+        }
     }
 
     private void WriteCostsHeading()
@@ -251,6 +294,29 @@ public sealed class ReportText
 
     private string Title(StackAnswer answer)
     {
+        var title = TitleOf(answer);
+        if (answer.Sizes is { } sizes)
+        {
+            title += $", blocks of {Words.Bytes(sizes.Low)} to {(sizes.High is { } high ? Words.Bytes(high) : "any size")} (powers of two)";
+        }
+
+        if (answer.LifetimesUs is { } lives)
+        {
+            title += $", blocks that lived {Words.Duration(lives.Low * 1000)} to "
+                + $"{(lives.High is { } high ? Words.Duration(Math.Min(high, long.MaxValue / 1000) * 1000) : "any time")} (powers of two)";
+        }
+
+        title += answer.Tid is { } tid ? $", by thread {tid}" : "";
+        return title + (answer.Module is { } module ? $", through {Words.Printable(module)}" : "");
+    }
+
+    private string TitleOf(StackAnswer answer)
+    {
+        if (answer is { By: StackMeasure.Freed, FromNs: { } since })
+        {
+            return $"Freed from {Words.Duration(since)} " + (answer.ToNs is { } until ? $"to {Words.Duration(until)}" : "on") + Edges(answer);
+        }
+
         if (answer.FromNs is { } from)
         {
             var range = answer.ToNs is { } to
@@ -277,6 +343,7 @@ public sealed class ReportText
             StackMeasure.Count => "Allocated ever, most blocks first",
             StackMeasure.Temporary => "Temporary",
             StackMeasure.Leaked => "Alive when the process ended",
+            StackMeasure.Freed => "Freed",
             _ => throw new ArgumentOutOfRangeException(nameof(answer)),
         };
     }

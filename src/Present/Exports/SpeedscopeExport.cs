@@ -1,110 +1,149 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using NativeHeap.Analysis;
 using NativeHeap.Model;
 using NativeHeap.Trace;
 
 namespace NativeHeap.Present.Exports;
 
 /// <summary>A sampled profile for speedscope.app, weighed in bytes (its published schema, file-format-schema.json).</summary>
-internal static class SpeedscopeExport
+internal sealed class SpeedscopeExport
 {
+    private readonly Utf8JsonWriter _json;
+    private readonly StackTree _tree;
+    private readonly IReadOnlyList<NodeCost> _costs;
+    private readonly int[] _numbers; // of a frame of the tree, plus 1; 0: not met yet
+
+    private SpeedscopeExport(Utf8JsonWriter json, StackTree tree, IReadOnlyList<NodeCost> costs)
+    {
+        _json = json;
+        _tree = tree;
+        _costs = costs;
+        _numbers = new int[tree.FrameCount];
+    }
+
     /// <summary>Writes all stacks.</summary>
     /// <param name="output">Where to.</param>
     /// <param name="info">The trace's own words.</param>
     /// <param name="name">What the profile is called.</param>
-    /// <param name="stacks">The stacks; enumerated three times.</param>
+    /// <param name="tree">The stacks.</param>
+    /// <param name="costs">What they cost.</param>
     /// <param name="byBlocks">Whether the weight is blocks; else bytes.</param>
-    public static void Write(Stream output, TraceInfo info, string name, IReadOnlyList<StackCost> stacks, bool byBlocks)
+    public static void Write(
+        Stream output, TraceInfo info, string name, StackTree tree, IReadOnlyList<NodeCost> costs, bool byBlocks)
     {
         var options = new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
         using var json = new Utf8JsonWriter(output, options);
-        var numbers = new Dictionary<(string Name, string? File, int? Line), int>();
+        var export = new SpeedscopeExport(json, tree, costs);
         json.WriteStartObject();
         json.WriteString("$schema", "https://www.speedscope.app/file-format-schema.json");
         json.WriteString("name", name);
         json.WriteString("exporter", "nativeheap " + info.ToolVersion);
         json.WriteNumber("activeProfileIndex", 0);
         json.WriteStartObject("shared");
-        WriteFrames(json, stacks, numbers);
+        export.WriteFrames();
         json.WriteEndObject();
         json.WriteStartArray("profiles");
-        WriteProfile(json, name, stacks, numbers, byBlocks);
+        export.WriteProfile(name, byBlocks);
         json.WriteEndArray();
         json.WriteEndObject();
     }
 
-    private static void WriteFrames(
-        Utf8JsonWriter json,
-        IReadOnlyList<StackCost> stacks,
-        Dictionary<(string Name, string? File, int? Line), int> numbers)
+    private void WriteFrames()
     {
-        json.WriteStartArray("frames");
-        foreach (var frame in stacks.SelectMany(cost => cost.Stack.Frames))
+        _json.WriteStartArray("frames");
+        var known = new Dictionary<(string Name, string? File, int? Line), int>();
+        foreach (var cost in _costs)
         {
-            var key = Key(frame);
-            if (!numbers.TryAdd(key, numbers.Count))
+            for (var node = cost.Node; node != 0; node = _tree.Parent(node))
             {
-                continue;
+                var number = _tree.FrameOf(node);
+                if (_numbers[number] == 0 && !IsEntry(number))
+                {
+                    _numbers[number] = NumberOf(_tree.Frame(number), known) + 1;
+                }
             }
-
-            json.WriteStartObject();
-            json.WriteString("name", key.Name);
-            if (key.File is { } file)
-            {
-                json.WriteString("file", file);
-            }
-
-            if (key.Line is { } line)
-            {
-                json.WriteNumber("line", line);
-            }
-
-            json.WriteEndObject();
-            ReportJson.FlushWhenLarge(json);
         }
 
-        json.WriteEndArray();
+        _json.WriteEndArray();
     }
 
-    private static void WriteProfile(
-        Utf8JsonWriter json,
-        string name,
-        IReadOnlyList<StackCost> stacks,
-        Dictionary<(string Name, string? File, int? Line), int> numbers,
-        bool byBlocks)
+    // Frames that a reader could not tell apart are one.
+    private int NumberOf(Frame frame, Dictionary<(string Name, string? File, int? Line), int> known)
     {
-        json.WriteStartObject();
-        json.WriteString("type", "sampled");
-        json.WriteString("name", name);
-        json.WriteString("unit", byBlocks ? "none" : "bytes");
-        json.WriteNumber("startValue", 0);
-        json.WriteNumber("endValue", stacks.Sum(Weight));
-        json.WriteStartArray("samples");
-        foreach (var cost in stacks)
+        var key = (Name: StackText.PlainName(frame), frame.Name?.File, frame.Name?.Line);
+        if (known.TryGetValue(key, out var number))
         {
-            json.WriteStartArray();
-            foreach (var frame in cost.Stack.Frames.Reverse())
-            {
-                json.WriteNumberValue(numbers[Key(frame)]);
-            }
-
-            json.WriteEndArray();
-            ReportJson.FlushWhenLarge(json);
+            return number;
         }
 
-        json.WriteEndArray();
-        json.WriteStartArray("weights");
-        foreach (var cost in stacks)
+        number = known.Count;
+        known.Add(key, number);
+        _json.WriteStartObject();
+        _json.WriteString("name", key.Name);
+        if (key.File is { } file)
         {
-            json.WriteNumberValue(Weight(cost));
+            _json.WriteString("file", file);
         }
 
-        json.WriteEndArray();
-        json.WriteEndObject();
+        if (key.Line is { } line)
+        {
+            _json.WriteNumber("line", line);
+        }
 
-        long Weight(StackCost cost) => byBlocks ? cost.Blocks : cost.Bytes;
+        _json.WriteEndObject();
+        ReportJson.FlushWhenLarge(_json);
+        return number;
     }
 
-    private static (string Name, string? File, int? Line) Key(Frame frame) =>
-        (StackText.PlainName(frame), frame.Name?.File, frame.Name?.Line);
+    private void WriteProfile(string name, bool byBlocks)
+    {
+        _json.WriteStartObject();
+        _json.WriteString("type", "sampled");
+        _json.WriteString("name", name);
+        _json.WriteString("unit", byBlocks ? "none" : "bytes");
+        _json.WriteNumber("startValue", 0);
+        _json.WriteNumber("endValue", _costs.Sum(Weight));
+        _json.WriteStartArray("samples");
+        var stack = new List<int>();
+        foreach (var cost in _costs)
+        {
+            stack.Clear();
+            for (var node = cost.Node; node != 0; node = _tree.Parent(node))
+            {
+                stack.Add(_numbers[_tree.FrameOf(node)]); // 0: the allocation function
+            }
+
+            WriteSample(stack);
+        }
+
+        _json.WriteEndArray();
+        _json.WriteStartArray("weights");
+        foreach (var cost in _costs)
+        {
+            _json.WriteNumberValue(Weight(cost));
+        }
+
+        _json.WriteEndArray();
+        _json.WriteEndObject();
+
+        long Weight(NodeCost cost) => byBlocks ? cost.Blocks : cost.Bytes;
+    }
+
+    private void WriteSample(List<int> stack)
+    {
+        _json.WriteStartArray();
+        for (var i = stack.Count - 1; i >= 0; i--)
+        {
+            if (stack[i] != 0)
+            {
+                _json.WriteNumberValue(stack[i] - 1);
+            }
+        }
+
+        _json.WriteEndArray();
+        ReportJson.FlushWhenLarge(_json);
+    }
+
+    private bool IsEntry(int frame) => _tree.Frame(frame).Location.Kind == FrameKind.Entry;
 }

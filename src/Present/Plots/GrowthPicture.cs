@@ -1,5 +1,5 @@
+using NativeHeap.Model;
 using ScottPlot;
-using ScottPlot.TickGenerators;
 
 namespace NativeHeap.Present.Plots;
 
@@ -18,55 +18,53 @@ public static class GrowthPicture
     // Beyond this ratio of resident to live bytes the areas would be too flat to read on one axis.
     private const double ApartFrom = 4;
 
-    private const float TitleSize = 16;
-    private const float LegendSize = 12;
-
-    // Okabe and Ito, "Color Universal Design" (2008): told apart with any kind of colour vision.
-    private static readonly Color[] s_palette =
-    [
-        Color.FromHex("#0072B2"), Color.FromHex("#E69F00"), Color.FromHex("#009E73"), Color.FromHex("#CC79A7"),
-        Color.FromHex("#56B4E9"), Color.FromHex("#D55E00"), Color.FromHex("#F0E442"),
-    ];
-
-    private static readonly Color s_rest = Color.FromHex("#BDBDBD");
-    private static readonly Color s_ink = Color.FromHex("#222222");
-    private static readonly Color s_rss = Color.FromHex("#7A0019");
-
     /// <summary>The picture as a plot; the caller disposes it.</summary>
     /// <param name="series">What to show; at most a few thousand points, or drawing takes long.</param>
     /// <param name="width">Pixels.</param>
     /// <param name="height">Pixels.</param>
-    public static Plot Draw(GrowthSeries series, int width, int height)
+    /// <param name="theme">Colours; null: light.</param>
+    public static Plot Draw(GrowthSeries series, int width, int height, PictureTheme? theme = null)
     {
         ArgumentOutOfRangeException.ThrowIfZero(series.Points.Count);
-        PictureFonts.Use();
-        var plot = new Plot();
-        plot.FigureBackground.Color = Colors.White;
-        plot.DataBackground.Color = Colors.White;
-        plot.Axes.Color(s_ink);
+        theme ??= PictureTheme.Light;
+        var plot = theme.NewPlot();
 
         var lastTime = Math.Max(1.0, Math.Max(series.EndNs, series.Points[^1].TimeNs));
         var highest = Math.Max(1.0, Math.Max(series.Points.Max(point => point.LivePeakBytes), series.Peak.HighBytes));
         var rssHighest = (double)(series.Points.Max(point => point.RssBytes) ?? 0);
         var apart = rssHighest > ApartFrom * highest;
 
-        var legend = AddAreas(plot, series);
-        legend.Insert(0, AddHighLine(plot, series));
-        if (AddRss(plot, series, apart) is { } rss)
+        var legend = AddAreas(plot, series, theme);
+        legend.Insert(0, AddHighLine(plot, series, theme));
+        if (AddRss(plot, series, apart, theme) is { } rss)
         {
             legend.Insert(0, rss);
         }
+        if (series.Second is { } second)
+        {
+            legend.Insert(0, AddSecond(plot, second.Label, second.Points, theme));
+        }
         var top = apart ? highest : Math.Max(highest, rssHighest);
-        SetAxes(plot, lastTime, top, apart ? rssHighest : null, (width, height));
-        AddPeak(plot, series, lastTime);
-        var besides = width >= 1.2 * height && width >= 800;
-        SetLegend(plot, legend, besides);
-        SetTitle(plot, series, width - (besides ? legend.Max(item => PictureFonts.Width(item.LabelText, LegendSize, bold: false)) : 0));
+        var frame = new PictureFrame(plot, theme, width, height);
+        frame.SetAxes(lastTime, top, series.Quantity);
+        if (apart)
+        {
+            frame.SetRightAxis(rssHighest, "resident bytes (RSS)", frame.ByteTicks(rssHighest * PictureFrame.Above));
+        }
+        if (series.Pauses.Count > 0)
+        {
+            legend.Add(AddPauses(plot, series.Pauses, top, theme));
+        }
+        if (series.MarksPeak)
+        {
+            AddPeak(plot, series, lastTime, theme);
+        }
+        frame.SetTitle(series.Title, series.Remark, frame.SetLegend(legend));
         return plot;
     }
 
     // The largest area lies at the bottom, where its growth is easiest to see, the rest on top.
-    private static List<LegendItem> AddAreas(Plot plot, GrowthSeries series)
+    private static List<LegendItem> AddAreas(Plot plot, GrowthSeries series, PictureTheme theme)
     {
         double[] times = [0, .. series.AreaTimesNs];
         var bottom = new double[times.Length];
@@ -79,8 +77,8 @@ public static class GrowthPicture
                 top[i] += bottom[i];
             }
             var fill = plot.Add.FillY(times, bottom, top);
-            fill.FillColor = area.IsRest ? s_rest : s_palette[legend.Count % s_palette.Length];
-            fill.LineColor = Colors.White;
+            fill.FillColor = area.IsRest ? theme.Rest : PictureTheme.Areas[legend.Count % PictureTheme.Areas.Count];
+            fill.LineColor = theme.Paper;
             fill.LineWidth = 0.5f;
             fill.MarkerSize = 0;
             legend.Insert(0, new LegendItem { LabelText = area.Label, FillColor = fill.FillColor });
@@ -89,14 +87,14 @@ public static class GrowthPicture
         return legend;
     }
 
-    private static LegendItem AddHighLine(Plot plot, GrowthSeries series)
+    private static LegendItem AddHighLine(Plot plot, GrowthSeries series, PictureTheme theme)
     {
         double[] times = [0, .. series.Points.Select(point => point.TimeNs)];
         double[] bytes = [0, .. series.Points.Select(point => point.LivePeakBytes)];
-        return AddLine(plot, times, bytes, (s_ink, 1), "live, most at any moment").Item;
+        return AddLine(plot, times, bytes, (theme.Ink, 1), series.LineLabel).Item;
     }
 
-    private static LegendItem? AddRss(Plot plot, GrowthSeries series, bool apart)
+    private static LegendItem? AddRss(Plot plot, GrowthSeries series, bool apart, PictureTheme theme)
     {
         var looks = series.Points.Where(point => point.RssBytes is not null).ToArray();
         if (looks.Length == 0)
@@ -105,7 +103,7 @@ public static class GrowthPicture
         }
         double[] times = [.. looks.Select(point => point.TimeNs)];
         double[] bytes = [.. looks.Select(point => point.RssBytes!.Value)];
-        var (line, item) = AddLine(plot, times, bytes, (s_rss, 2), apart ? "RSS (right axis)" : "RSS");
+        var (line, item) = AddLine(plot, times, bytes, (theme.Second, 2), apart ? "RSS (right axis)" : "RSS");
         if (apart)
         {
             line.Axes.YAxis = plot.Axes.Right;
@@ -113,7 +111,48 @@ public static class GrowthPicture
         return item;
     }
 
-    private static (ScottPlot.Plottables.Scatter Line, LegendItem Item) AddLine(
+    private static LegendItem AddSecond(
+        Plot plot, string label, IReadOnlyList<(long TimeNs, long Bytes)> points, PictureTheme theme)
+    {
+        var shown = Bins(points.Select(point => (point.TimeNs, point.Bytes)));
+        return AddLine(
+            plot, [.. shown.Select(point => (double)point.TimeNs)], [.. shown.Select(point => (double)point.Value)],
+            (theme.Second, 2), label).Item;
+    }
+
+    // A tick upwards from the axis for each, the longest a fifth of the height: where there are more than can be seen, the
+    // longest of each moment.
+    private static LegendItem AddPauses(Plot plot, IReadOnlyList<GcPause> pauses, double top, PictureTheme theme)
+    {
+        const double share = 0.2;
+        var longest = Math.Max(1, pauses.Max(pause => pause.DurationNs));
+        foreach (var (time, duration) in Bins(pauses.Select(pause => (pause.TimeNs, pause.DurationNs))))
+        {
+            var tick = plot.Add.Line(time, 0, time, top * share * duration / longest);
+            tick.LineColor = theme.Ink;
+            tick.LineWidth = 1.5f;
+        }
+        var sum = pauses.Sum(pause => (double)pause.DurationNs);
+        return new LegendItem
+        {
+            LabelText = $"{Words.Count(pauses.Count, "GC pause")}, {Words.Duration((long)sum)} in all, longest {Words.Duration(longest)}",
+            LineColor = theme.Ink,
+            LineWidth = 1.5f,
+        };
+    }
+
+    private static List<(long TimeNs, long Value)> Bins(IEnumerable<(long TimeNs, long Value)> points)
+    {
+        var all = points.ToList();
+        if (all.Count <= MostPoints)
+        {
+            return all;
+        }
+        var width = Math.Max(1, (all[^1].TimeNs / MostPoints) + 1);
+        return [.. all.GroupBy(point => point.TimeNs / width).Select(bin => bin.MaxBy(point => point.Value))];
+    }
+
+    internal static (ScottPlot.Plottables.Scatter Line, LegendItem Item) AddLine(
         Plot plot, double[] times, double[] bytes, (Color Color, float Width) pen, string label)
     {
         var line = plot.Add.ScatterLine(times, bytes);
@@ -122,88 +161,29 @@ public static class GrowthPicture
         return (line, new LegendItem { LabelText = label, LineColor = pen.Color, LineWidth = pen.Width });
     }
 
-    private static void SetAxes(Plot plot, double lastTime, double top, double? rightTop, (int Width, int Height) size)
-    {
-        // A little room for the peak's mark and its words.
-        const double Above = 1.12;
-        const double Beyond = 1.01;
-        plot.Axes.SetLimits(0, lastTime * Beyond, 0, top * Above);
-        plot.Axes.Bottom.TickGenerator = Manual(Ticks.Time(lastTime, Math.Clamp(size.Width / 110, 3, 12)));
-        var rows = Math.Clamp(size.Height / 55, 3, 9);
-        plot.Axes.Left.TickGenerator = Manual(Ticks.Bytes(top * Above, rows));
-        plot.YLabel("live native bytes");
-        plot.XLabel("time since start");
-        plot.Axes.Right.MinimumSize = 40; // half of the last tick's words
-        if (rightTop is { } right)
-        {
-            plot.Axes.SetLimitsY(0, right * Above, plot.Axes.Right);
-            plot.Axes.Right.TickGenerator = Manual(Ticks.Bytes(right * Above, rows));
-            plot.Axes.Right.Label.Text = "resident bytes (RSS)";
-            plot.Axes.Right.Label.ForeColor = s_rss;
-            plot.Axes.Right.TickLabelStyle.ForeColor = s_rss;
-        }
-        plot.Grid.MajorLineColor = s_ink.WithAlpha(0.12);
-    }
-
-    private static NumericManual Manual(IReadOnlyList<Tick> ticks) =>
-        new([.. ticks.Select(tick => tick.Position)], [.. ticks.Select(tick => tick.Label)]);
-
-    private static void AddPeak(Plot plot, GrowthSeries series, double lastTime)
+    private static void AddPeak(Plot plot, GrowthSeries series, double lastTime, PictureTheme theme)
     {
         var marker = plot.Add.Marker(Math.Min(series.Peak.TimeNs, lastTime), series.Peak.Bytes);
         marker.Shape = MarkerShape.FilledCircle;
         marker.Size = 9;
-        marker.Color = s_ink;
+        marker.Color = theme.Ink;
         var text = plot.Add.Text(PeakText(series), marker.X, marker.Y);
         var left = marker.X < lastTime / 2;
         text.LabelAlignment = left ? Alignment.LowerLeft : Alignment.LowerRight;
         text.OffsetX = left ? 4 : -4;
         text.OffsetY = -5;
-        text.LabelFontColor = s_ink;
-        text.LabelBackgroundColor = Colors.White.WithAlpha(0.75);
+        text.LabelFontColor = theme.Ink;
+        text.LabelBackgroundColor = theme.Paper.WithAlpha(0.75);
         text.LabelBold = true;
     }
 
     private static string PeakText(GrowthSeries series)
     {
         var peak = series.Peak;
-        var about = series.IsExact ? "" : "about ";
-        return peak.IsExact
+        var about = Figures.Mark(series.IsExact);
+        var (low, high) = (Ticks.Amount(peak.LowBytes), Ticks.Amount(peak.HighBytes));
+        return peak.IsExact || low == high
             ? $"peak {about}{Ticks.Amount(peak.Bytes)}"
-            : $"peak {about}{Ticks.Amount(peak.LowBytes)} to {Ticks.Amount(peak.HighBytes)}";
-    }
-
-    // The title stands in the middle of the data, so it may be as wide as those and a little more.
-    private static void SetTitle(Plot plot, GrowthSeries series, float room)
-    {
-        const float Axis = 90;
-        var pixels = Math.Max(room - (2 * Axis), Axis);
-        var title = Fit(series.Title, pixels);
-        plot.Title(series.Remark is null ? title : title + "\n" + Fit(series.Remark, pixels), TitleSize);
-    }
-
-    private static string Fit(string text, float pixels)
-    {
-        var letters = Math.Min(text.Length, 400);
-        while (letters > 8 && PictureFonts.Width(Labels.Shorten(text, letters), TitleSize, bold: true) > pixels)
-        {
-            letters--;
-        }
-        return Labels.Shorten(text, letters);
-    }
-
-    private static void SetLegend(Plot plot, List<LegendItem> items, bool besides)
-    {
-        var legend = plot.ShowLegend(besides ? Edge.Right : Edge.Bottom).Legend;
-        foreach (var item in items)
-        {
-            item.LabelFontSize = LegendSize;
-            item.LabelFontColor = s_ink;
-            legend.ManualItems.Add(item);
-        }
-        legend.OutlineWidth = 0;
-        legend.ShadowColor = Colors.Transparent;
-        legend.BackgroundColor = Colors.White;
-        legend.Orientation = Orientation.Vertical;
+            : $"peak {about}{low} to {high}";
     }
 }

@@ -27,6 +27,21 @@ public sealed record GrowthSeries
     /// <summary>Largest first, the rest last; together they stand for every live byte.</summary>
     public required IReadOnlyList<GrowthArea> Areas { get; init; }
 
+    /// <summary>What the left axis measures.</summary>
+    public string Quantity { get; init; } = "live native bytes";
+
+    /// <summary>What the legend says of the line above the areas.</summary>
+    public string LineLabel { get; init; } = "live, most at any moment";
+
+    /// <summary>Whether the peak is marked.</summary>
+    public bool MarksPeak { get; init; } = true;
+
+    /// <summary>Another line over the areas: bytes at moments of its own; null: none.</summary>
+    public (string Label, IReadOnlyList<(long TimeNs, long Bytes)> Points)? Second { get; init; }
+
+    /// <summary>When all threads were held by the garbage collector, and for how long; shown below as ticks.</summary>
+    public IReadOnlyList<GcPause> Pauses { get; init; } = [];
+
     /// <summary>The moment of most live bytes.</summary>
     public required Peak Peak { get; init; }
 
@@ -34,17 +49,19 @@ public sealed record GrowthSeries
     /// <param name="profile">The trace.</param>
     /// <param name="question">Which processes; more stacks than areas, since several may bear one name.</param>
     /// <param name="mostAreas">Areas with a name of their own; all else is the rest.</param>
+    /// <param name="group">By stack, or by the module that called the allocation function.</param>
     /// <exception cref="ToolException">
     /// The trace cannot be read or nothing was recorded (exit code 4), or it has no such pid (2).
     /// </exception>
-    public static GrowthSeries From(Profile profile, TimelineQuestion question, int mostAreas)
+    public static GrowthSeries From(
+        Profile profile, TimelineQuestion question, int mostAreas, CostGroup group = CostGroup.Stack)
     {
         var timeline = profile.Timeline(question);
         if (timeline.Points.Count == 0)
         {
             throw new ToolException($"{profile.Path} holds nothing to draw: no allocation was recorded", ExitCodes.Input);
         }
-        var areas = Divide(timeline, mostAreas);
+        var areas = question.Stacks == 0 ? [] : Divide(timeline, mostAreas, group);
         return new GrowthSeries
         {
             Title = TitleOf(profile, question.Pid),
@@ -59,7 +76,7 @@ public sealed record GrowthSeries
     }
 
     // The command as one says it: without the folders it lies in.
-    private static string TitleOf(Profile profile, int? pid)
+    internal static string TitleOf(Profile profile, int? pid)
     {
         var command = profile.Processes.FirstOrDefault(process => pid is null || process.Pid == pid)?.Command
             ?? string.Join(' ', profile.Info.Command);
@@ -68,19 +85,22 @@ public sealed record GrowthSeries
         return command[(command.LastIndexOf('/', Math.Max(end - 1, 0)) + 1)..];
     }
 
-    private static string? RemarkOn(Profile profile) => profile.Info switch
+    internal static string? RemarkOn(Profile profile) => profile.Info switch
     {
-        { Exact: false } => "estimated from samples",
+        { Exact: false } => Figures.Remark,
         { Closed: false } => "the recording broke off, or still goes on",
         { Complete: false } => "incomplete: some events were not received",
         _ => null,
     };
 
-    private static List<GrowthArea> Divide(HeapTimeline timeline, int most)
+    private static List<GrowthArea> Divide(HeapTimeline timeline, int most, CostGroup by)
     {
+        var (label, noun) = by == CostGroup.Module
+            ? ((Func<CallStack, string>)StackLabel.ModuleOf, "modules")
+            : (StackLabel.Of, "stacks");
         var rest = timeline.OtherBytes.ToArray();
         var groups = timeline.Stacks
-            .GroupBy(series => StackLabel.Of(series.Stack), StringComparer.Ordinal)
+            .GroupBy(series => label(series.Stack), StringComparer.Ordinal)
             .Select(group => (Label: group.Key, Bytes: Sum(group, rest.Length)))
             .OrderByDescending(group => Weight(group.Bytes))
             .ToList();
@@ -91,7 +111,7 @@ public sealed record GrowthSeries
         var areas = groups.Take(most).Select(group => new GrowthArea(group.Label, group.Bytes)).ToList();
         if (rest.Any(bytes => bytes > 0))
         {
-            areas.Add(new GrowthArea(areas.Count == 0 ? "all stacks" : "other stacks", rest, IsRest: true));
+            areas.Add(new GrowthArea(areas.Count == 0 ? $"all {noun}" : $"other {noun}", rest, IsRest: true));
         }
         return areas;
     }

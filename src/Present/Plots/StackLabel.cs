@@ -38,6 +38,16 @@ public static partial class StackLabel
         return module is null ? name : $"{name} ({Labels.Shorten(module, MostLetters / 2)})";
     }
 
+    /// <summary>The module of that place.</summary>
+    public static string ModuleOf(CallStack stack)
+    {
+        var frames = stack.Frames.Where(frame => frame.Marker is null).ToList();
+        var frame = frames.Find(frame => !IsPlumbing(frame)) ?? frames.FirstOrDefault();
+        return frame?.Location.Module is { } module
+            ? Labels.Shorten(Path.GetFileName(module.Path), MostLetters)
+            : frame is null ? "(no stack)" : "(code of no module)";
+    }
+
     /// <summary>
     /// A demangled name without return type, parameters, template arguments and anonymous namespaces:
     /// <c>std::vector&lt;int&gt; a::f&lt;int&gt;(int) const</c> gives <c>a::f</c>.

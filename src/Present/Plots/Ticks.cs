@@ -60,6 +60,23 @@ internal static class Ticks
         return $"{value.ToString(digits, CultureInfo.InvariantCulture)} {s_byteUnits[unit]}";
     }
 
+    /// <summary>A time for a person, in two or three digits and the unit that suits it.</summary>
+    public static string Duration(double nanoseconds)
+    {
+        var (value, unit) = nanoseconds switch
+        {
+            0 => (0, "s"),
+            < 1e3 => (nanoseconds, "ns"),
+            < 1e6 => (nanoseconds / 1e3, "µs"),
+            < Second => (nanoseconds / 1e6, "ms"),
+            < Minute => (nanoseconds / Second, "s"),
+            < Hour => (nanoseconds / Minute, "min"),
+            < 24 * Hour => (nanoseconds / Hour, "h"),
+            _ => (nanoseconds / (24 * Hour), "d"),
+        };
+        return $"{value.ToString(value < 9.95 ? "0.#" : "0", CultureInfo.InvariantCulture)} {unit}";
+    }
+
     private static string TimeLabel(double value, double high) => high switch
     {
         < 2e3 => $"{Short(value)} ns",

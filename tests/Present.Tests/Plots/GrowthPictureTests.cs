@@ -83,7 +83,7 @@ public sealed class GrowthPictureTests
     public void An_estimated_peak_says_so()
     {
         using var plot = GrowthPicture.Draw(TwoAreas(rss: null) with { IsExact = false }, 1200, 675);
-        Assert.Contains("peak about 90.0 MiB", Words(plot), StringComparison.Ordinal);
+        Assert.Contains("peak ~90.0 MiB", Words(plot), StringComparison.Ordinal);
     }
 
     [Fact]
