@@ -29,8 +29,9 @@ internal static class DiffVerb
 
     private static readonly Option<string> Group = new("--group")
     {
-        HelpName = "stack|function|module",
-        Description = "What growth is added up by; functions and modules count with all they call.",
+        HelpName = "stack|function|module|type",
+        Description = "What growth is added up by; functions and modules count with all they call, types as they were counted at "
+            + "snapshots that were asked for.",
         DefaultValueFactory = _ => "stack",
     };
 
@@ -42,12 +43,13 @@ internal static class DiffVerb
     public static Verb Create()
     {
         By.AcceptOnlyFromAmong("live", "peak", "allocated", "count");
-        Group.AcceptOnlyFromAmong("stack", "function", "module");
+        Group.AcceptOnlyFromAmong("stack", "function", "module", "type");
         var verb = new Verb(
             "diff",
             "Compares two traces, or two states of one: what grew.",
             "nativeheap diff monday.nheap friday.nheap",
-            "nativeheap diff server.nheap@1 server.nheap@end --group function")
+            "nativeheap diff server.nheap@1 server.nheap@end --group function",
+            "nativeheap diff server.nheap@idle server.nheap@busy --group type")
         {
             Before, After, By, Group, Top, Json,
         };

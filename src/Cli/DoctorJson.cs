@@ -55,6 +55,8 @@ internal static class DoctorJson
         json.WriteBoolean("shim_loaded", process.HasShim);
         json.WriteBoolean("recorded", process.IsRecorded);
         json.WriteString("detail", process.Detail);
+        json.WriteBoolean("can_attach", process.CanAttach);
+        json.WriteString("attaching", process.Attaching);
         json.WriteEndObject();
     }
 

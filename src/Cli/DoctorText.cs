@@ -21,6 +21,7 @@ internal static class DoctorText
         {
             canvas.Line();
             canvas.Line(OneLine($"process {process.Pid} ({process.Command}): {process.Detail}"), Emphasis.Strong);
+            canvas.Line(OneLine("  " + process.Attaching));
         }
 
         canvas.Line();

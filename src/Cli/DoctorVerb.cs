@@ -13,7 +13,7 @@ internal static class DoctorVerb
     private static readonly Option<int?> Pid = new("--pid", "-p")
     {
         HelpName = "PID",
-        Description = "Also say whether this process is being recorded.",
+        Description = "Also say whether this process is being recorded, and whether it can be attached to.",
     };
 
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON document." };
@@ -78,7 +78,7 @@ internal static class DoctorVerb
                 .. SymbolsDiagnosis.Examine(new SymbolizerOptions()),
                 .. command.Length > 0 ? (Finding[])[CommandFinding(command, shim)] : [],
             ],
-            pid is { } number ? ProcessDiagnosis.Examine(number) : null);
+            pid is { } number ? ProcessDiagnosis.Examine(number, shim) : null);
     }
 
     private static Finding CommandFinding(string[] command, string shim)

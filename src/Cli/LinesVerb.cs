@@ -24,6 +24,12 @@ internal static class LinesVerb
         Description = "Show every line of a file, not only those near an allocation.",
     };
 
+    private static readonly Option<string?> Module = new("--module")
+    {
+        HelpName = "NAME",
+        Description = "Only stacks that run through this module (its file name or path).",
+    };
+
     private static readonly Option<int?> Pid = Quantities.NumberOption("--pid", "PID", "Only this process.");
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON document." };
 
@@ -36,7 +42,7 @@ internal static class LinesVerb
             "nativeheap lines server.nheap",
             "nativeheap lines server.nheap src/cache.cpp --all")
         {
-            Trace, Sources, All, Pid, Json,
+            Trace, Sources, All, Module, Pid, Json,
         };
         verb.SetAction(Run);
         return verb;
@@ -50,10 +56,14 @@ internal static class LinesVerb
             throw new ToolException($"lines are about all of a trace, not @{moment}", ExitCodes.Usage);
         }
         using var profile = Profile.Open(reference.Path);
-        var files = Select(SourceLines.Of(profile, arguments.GetValue(Pid)), arguments.GetValue(Sources) ?? [])
-            .Select(file => ListedFile.Find(file, profile.Info.StartUnixNs))
-            .ToList();
-        Print(files, profile.Info.Exact, arguments);
+        var all = SourceLines.Of(profile, arguments.GetValue(Pid), arguments.GetValue(Module));
+        var sources = arguments.GetValue(Sources) ?? [];
+        var files = Select(all, sources).Select(file => ListedFile.Find(file, profile.Info.StartUnixNs)).ToList();
+        if (!profile.Info.Closed)
+        {
+            profile.Notes.ToList().ForEach(Messages.Warn);
+        }
+        Print(files, sources.Length == 0 ? all : [], profile.Info.Exact, arguments);
         return ExitCodes.Success;
     }
 
@@ -84,7 +94,8 @@ internal static class LinesVerb
             || file.EndsWith("/" + source.TrimStart('.', '/'), StringComparison.Ordinal);
     }
 
-    private static void Print(List<ListedFile> files, bool isExact, ParseResult arguments)
+    private static void Print(
+        List<ListedFile> files, IReadOnlyList<SourceFile> hottest, bool isExact, ParseResult arguments)
     {
         using var stream = Console.OpenStandardOutput();
         if (arguments.GetValue(Json))
@@ -93,6 +104,8 @@ internal static class LinesVerb
             return;
         }
         using var output = new StreamWriter(stream, bufferSize: 1 << 16);
-        LinesText.Write(TextCanvas.ForStandardOutput(output), files, isExact, arguments.GetValue(All));
+        var canvas = TextCanvas.ForStandardOutput(output);
+        LinesText.WriteHottest(canvas, hottest, isExact);
+        LinesText.Write(canvas, files, isExact, arguments.GetValue(All));
     }
 }

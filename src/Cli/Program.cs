@@ -12,13 +12,22 @@ internal static class Program
     private static Verb[] Verbs() =>
     [
         RunVerb.Create(),
+        AttachVerb.Create(),
+        DetachVerb.Create(),
+        CheckVerb.Create(),
         ReportVerb.Create(),
         DiffVerb.Create(),
         LinesVerb.Create(),
         ExportVerb.Create(),
         PlotVerb.Create(),
         SqlVerb.Create(),
+        ObjectsVerb.Create(),
+        RefsVerb.Create(),
         SnapshotVerb.Create(),
+        TopVerb.Create(),
+        PauseVerb.Create(),
+        ResumeVerb.Create(),
+        ListenVerb.Create(),
         DemoVerb.Create(),
         DoctorVerb.Create(),
     ];

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using NativeHeap.Model;
 
 namespace NativeHeap.Cli;
 
@@ -48,6 +49,14 @@ internal static class Quantities
     /// <summary>An option that takes a duration in nanoseconds, null when it is not given.</summary>
     public static Option<long?> DurationOption(string name, string description) =>
         Quantity(name, "DURATION", description, TryParseDuration, "a duration, such as 500ms, 30s or 5m");
+
+    /// <summary>What an option of a size or a duration says, which must not be 0; null when it is not given.</summary>
+    /// <exception cref="ToolException">It is 0; exit code 2.</exception>
+    public static long? Positive(ParseResult result, Option<long?> option) => result.GetValue(option) switch
+    {
+        <= 0 => throw new ToolException($"{option.Name} must be more than 0", ExitCodes.Usage),
+        var value => value,
+    };
 
     /// <summary>An option that takes a whole number, null when it is not given.</summary>
     public static Option<int?> NumberOption(string name, string helpName, string description)

@@ -28,8 +28,8 @@ internal static class ReportVerb
 
     private static readonly Option<string> View = new("--view")
     {
-        HelpName = "stacks|functions|modules|top-down|bottom-up",
-        Description = "Whole stacks, tables of functions or modules (inclusive and self), or a call tree.",
+        HelpName = "stacks|functions|modules|threads|top-down|bottom-up",
+        Description = "Whole stacks, tables of functions or modules (inclusive and self) or threads, or a call tree.",
         DefaultValueFactory = _ => "stacks",
     };
 
@@ -40,7 +40,7 @@ internal static class ReportVerb
     private static readonly Option<long?> From = Quantities.DurationOption("--from", "Only what was allocated from this time on.");
 
     private static readonly Option<long?> To = Quantities.DurationOption(
-        "--to", "Only what was allocated before this time, and was still alive then.");
+        "--to", "Only what was allocated before this time, and was still alive then (with --by freed: was freed before it).");
 
     private static readonly Option<int?> Pid = Quantities.NumberOption("--pid", "PID", "Only this process.");
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON document." };
@@ -53,16 +53,19 @@ internal static class ReportVerb
 
     public static Verb Create()
     {
-        View.AcceptOnlyFromAmong("stacks", "functions", "modules", "top-down", "bottom-up");
+        View.AcceptOnlyFromAmong("stacks", "functions", "modules", "threads", "top-down", "bottom-up");
         var verb = new Verb(
             "report",
             "Shows where the memory in a trace was allocated.",
             "nativeheap report server.nheap --by peak --top 5",
             "nativeheap report server.nheap --view functions --top 30",
+            "nativeheap report server.nheap --by freed --from 30s --to 60s",
+            "nativeheap report server.nheap --by count --max-size 64 --module libxml2.so.2",
             "nativeheap report server.nheap --from 30s --to 60s --json")
         {
             Trace, By, View, Top, At, From, To, Pid, Json, Html,
         };
+        StackFilters.AddTo(verb);
         verb.SetAction(Run);
         return verb;
     }
@@ -102,7 +105,11 @@ internal static class ReportVerb
             using var output = Console.OpenStandardOutput();
             var group = GroupOf(view);
             ReportJson.Write(
-                output, report, group, group == CostGroup.Stack ? null : CostView.ByName(profile, question, group).Names);
+                output,
+                report,
+                group,
+                group == CostGroup.Stack ? null : CostView.ByName(profile, question, group).Names,
+                view == "threads" ? ThreadsOf(profile, question) : null);
         }
         else
         {
@@ -118,6 +125,16 @@ internal static class ReportVerb
         _ => CostGroup.Stack,
     };
 
+    private static IReadOnlyList<ThreadCost> ThreadsOf(Profile profile, StackQuestion question)
+    {
+        var plain = new StackQuestion { Pid = question.Pid, Top = question.Top };
+        return question == plain
+            ? profile.Threads(question.Pid)
+            : throw new ToolException(
+                "--view threads shows what threads allocated and kept over their whole lives; only --pid and --top go with it",
+                ExitCodes.Usage);
+    }
+
     private static Action<TextCanvas>? WriterOf(Profile profile, StackQuestion question, string view)
     {
         switch (view)
@@ -125,6 +142,9 @@ internal static class ReportVerb
             case "functions" or "modules":
                 var (answer, names, count) = CostView.ByName(profile, question, GroupOf(view));
                 return canvas => CostViewText.WriteNames(canvas, answer, names, count, GroupOf(view));
+            case "threads":
+                var threads = ThreadsOf(profile, question);
+                return canvas => CostViewText.WriteThreads(canvas, threads, profile.Info.Exact, question.Top);
             case "top-down":
                 var (down, root) = CostView.TopDown(profile, question, LeastShare);
                 return canvas => CostViewText.WriteTree(canvas, down, root);
@@ -138,7 +158,7 @@ internal static class ReportVerb
 
     private static StackQuestion Question(ParseResult arguments, TraceReference reference, bool json)
     {
-        return new StackQuestion
+        return StackFilters.Apply(arguments, new StackQuestion
         {
             By = Measures.Read(arguments.GetValue(By)),
             Moment = reference.Moment,
@@ -147,6 +167,6 @@ internal static class ReportVerb
             ToNs = arguments.GetValue(To),
             Pid = arguments.GetValue(Pid),
             Top = arguments.GetValue(Top) ?? (json ? null : TopForPeople),
-        };
+        });
     }
 }

@@ -1,12 +1,8 @@
 using System.Collections;
-using System.Runtime.InteropServices;
-using System.Text.Json;
-using NativeHeap.Collect;
 using NativeHeap.Collect.Launching;
 using NativeHeap.Collect.Sessions;
 using NativeHeap.Model;
 using NativeHeap.Present.Plots;
-using NativeHeap.Symbols;
 using NativeHeap.Trace;
 
 namespace NativeHeap.Cli;
@@ -29,6 +25,9 @@ internal sealed class RunCommand
 
     /// <summary>How it is recorded.</summary>
     public required SessionOptions Options { get; init; }
+
+    /// <summary>Called instead of the summary when the trace is closed; tells our exit code. Null: the summary.</summary>
+    public Func<SupervisorLink, string, int>? Conclude { get; init; }
 
     /// <summary>Runs it all.</summary>
     /// <returns>Our exit code; the supervisor's is the command's.</returns>
@@ -58,7 +57,7 @@ internal sealed class RunCommand
             throw;
         }
         session.Wait();
-        return Close(session, writer);
+        return Close(session, writer, link);
     }
 
     private static Session Open(TraceWriter writer, NativeFiles files, SessionOptions options)
@@ -77,21 +76,17 @@ internal sealed class RunCommand
     private Session Open(TraceWriter writer, NativeFiles files, bool startsDotNet)
     {
         var session = Open(writer, files, Options with { ExpectsRuntime = startsDotNet });
-        session.Describe("tool_version", typeof(RunCommand).Assembly.GetName().Version!.ToString(3));
-        session.Describe("command", JsonSerializer.Serialize(Command, CommandJson.Default.IReadOnlyListString));
-        session.Describe("host", Environment.MachineName);
-        session.Describe("kernel", RuntimeInformation.OSDescription);
-        session.Describe("machine", RuntimeInformation.OSArchitecture.ToString());
+        TraceDescription.Describe(session.Describe, Command);
         return session;
     }
 
     // The command has ended: from here on its exit code is known, and whatever goes wrong is ours to say.
-    private int Close(Session session, TraceWriter writer)
+    private int Close(Session session, TraceWriter writer, SupervisorLink link)
     {
         try
         {
             var recording = session.Finish();
-            Name(recording, session);
+            TraceNames.Complete(recording, session.NameManagedCode, session.Hurried);
             recording.Close(Session.Clock());
         }
         catch (TraceWriteException error)
@@ -108,6 +103,10 @@ internal sealed class RunCommand
             Messages.Warn(count == 1 ? "1 process could not be recorded" : $"{count} processes could not be recorded");
         }
         writer.Dispose();
+        if (Conclude is not null)
+        {
+            return Conclude(link, writer.Path);
+        }
         RunSummary.Say(writer.Path);
         if (Picture is not null)
         {
@@ -116,33 +115,9 @@ internal sealed class RunCommand
         return ExitCodes.Success;
     }
 
-    // Names are stored in the trace, so that it can be read where the binaries are not. Who does not want to wait gets
-    // those that were found until then.
-    private static void Name(Recording recording, Session session)
-    {
-        foreach (var note in session.NameManagedCode(session.Hurried))
-        {
-            Messages.Warn(note);
-        }
-        using var symbolizer = new NativeSymbolizer();
-        try
-        {
-            new TraceSymbolizer(symbolizer).Complete(recording.Locations, session.Hurried);
-        }
-        catch (OperationCanceledException)
-        {
-            Messages.Say("not all functions have been named; nativeheap report does it where the binaries are");
-        }
-        foreach (var note in symbolizer.Notes)
-        {
-            Messages.Warn(note);
-        }
-    }
-
     // The supervisor is the process that the shell started, so its pid is the one the user knows.
     private string DefaultName()
     {
-        var name = string.Concat(Path.GetFileName(Command[0]).Select(c => char.IsControl(c) || c == '@' ? '_' : c));
-        return $"nativeheap.{name}.{SupervisorLink.Pid}.nheap";
+        return TraceDescription.FileName(Path.GetFileName(Command[0]), SupervisorLink.Pid);
     }
 }

@@ -22,24 +22,33 @@ internal static class RunSummary
         var live = profile.Ask(new StackQuestion { By = StackMeasure.Live, Top = Stacks });
         for (var i = 0; i < live.Stacks.Count; i++)
         {
-            SayStack(i + 1, live.Stacks[i], text);
+            SayStack(i + 1, live.Stacks[i], Mark(profile), text);
         }
         text.Append(CultureInfo.InvariantCulture, $"wrote {profile.Path}; see nativeheap report {profile.Path}\n");
         Messages.Say(text.ToString());
     }
 
+    // As reports mark estimates.
+    private static string Mark(Profile profile) => profile.Info.Exact ? "" : "~";
+
     private static void SayTotals(Profile profile, StringBuilder text)
     {
         var totals = profile.Totals();
         var processes = profile.Processes.Count;
-        text.Append(Words.Bytes(totals.AllocatedBytes)).Append(" in ").Append(Words.Count(totals.Allocations, "allocation"));
-        text.Append(CultureInfo.InvariantCulture, $", {Words.Count(totals.Frees, "free")}");
+        var about = Mark(profile);
+        text.Append(about).Append(Words.Bytes(totals.AllocatedBytes)).Append(" in ");
+        text.Append(about).Append(Words.Count(totals.Allocations, "allocation"));
+        text.Append(CultureInfo.InvariantCulture, $", {about}{Words.Count(totals.Frees, "free")}");
         text.Append(processes > 1 ? $", {Words.Count(processes, "process", "processes")}\n" : "\n");
         var peak = totals.Peak;
-        text.Append(CultureInfo.InvariantCulture, $"peak {Words.Bytes(peak.Bytes)} at {Words.Duration(peak.TimeNs)}");
+        text.Append(CultureInfo.InvariantCulture, $"peak {about}{Words.Bytes(peak.Bytes)} at {Words.Duration(peak.TimeNs)}");
         text.Append(peak.IsExact ? "" : $" (threads ran at once: {Words.Bytes(peak.LowBytes)} to {Words.Bytes(peak.HighBytes)})");
-        text.Append(CultureInfo.InvariantCulture, $", live at the end {Words.Bytes(totals.LiveBytes)} in ");
+        text.Append(CultureInfo.InvariantCulture, $", live at the end {about}{Words.Bytes(totals.LiveBytes)} in {about}");
         text.Append(Words.Count(totals.LiveBlocks, "block")).Append('\n');
+        if (!profile.Info.Exact)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"ESTIMATES from samples, one in {Words.Bytes(profile.Info.SampleBytes ?? 0)} on average\n");
+        }
         if (profile.Info.LostEvents > 0)
         {
             text.Append(Words.Count(profile.Info.LostEvents, "event")).Append(" lost: figures are too low by those\n");
@@ -50,10 +59,10 @@ internal static class RunSummary
         }
     }
 
-    private static void SayStack(int number, StackCost cost, StringBuilder text)
+    private static void SayStack(int number, StackCost cost, string about, StringBuilder text)
     {
         var frames = cost.Stack.Frames.Where(frame => frame.Marker is null).Take(FramesEach).Select(StackText.Name);
-        text.Append(CultureInfo.InvariantCulture, $"{number}. {Words.Bytes(cost.Bytes)} in {Words.Count(cost.Blocks, "block")}: ");
+        text.Append(CultureInfo.InvariantCulture, $"{number}. {about}{Words.Bytes(cost.Bytes)} in {about}{Words.Count(cost.Blocks, "block")}: ");
         text.AppendJoin(" < ", frames.DefaultIfEmpty("(no caller known)")).Append('\n');
     }
 }

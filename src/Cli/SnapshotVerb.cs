@@ -1,6 +1,9 @@
 using System.CommandLine;
+using System.Globalization;
 using NativeHeap.Collect.Sessions;
+using NativeHeap.Graph.Objects;
 using NativeHeap.Model;
+using NativeHeap.Trace;
 
 namespace NativeHeap.Cli;
 
@@ -29,12 +32,42 @@ internal static class SnapshotVerb
         };
         verb.SetAction(result =>
         {
-            var taken = ControlClient.TakeSnapshot(result.GetValue(pid), NonEmpty(result.GetValue(name)));
+            var taken = Take(result.GetValue(pid), NonEmpty(result.GetValue(name)));
             Console.Out.WriteLine(taken);
             Messages.Say($"read it as TRACE@{taken}, for example: nativeheap report TRACE@{taken}");
             return ExitCodes.Success;
         });
         return verb;
+    }
+
+    // Objects are counted at the very moment of the snapshot, where the process may be held; else it has its blocks alone.
+    private static string Take(int pid, string? name)
+    {
+        using var recorded = new RecordedHeap(pid, ControlClient.TracePath(pid));
+        HeapPicture picture;
+        try
+        {
+            picture = HeapPicture.Take(pid, withRoots: false, _ => recorded.Take(name));
+        }
+        catch (ToolException error) when (error.ExitCode == ExitCodes.Target && recorded.Snapshot is null)
+        {
+            var taken = ControlClient.TakeSnapshot(pid, name);
+            Messages.Warn($"objects were not counted: {error.Message}");
+            return taken;
+        }
+
+        using (picture)
+        {
+            foreach (var note in picture.Notes)
+            {
+                Messages.Warn(note);
+            }
+
+            using var types = new TypeStatistics(picture);
+            var heap = recorded.Snapshot!;
+            TraceAddition.AddTypes(recorded.TracePath, heap.Snapshot.Number, heap.Process.Id, types.Count());
+            return heap.Snapshot.Name ?? heap.Snapshot.Number.ToString(CultureInfo.InvariantCulture);
+        }
     }
 
     private static string? NonEmpty(string? name) => name is not null && (name.Length == 0 || name.Any(char.IsControl))

@@ -36,11 +36,22 @@ internal static class SqlVerb
                 throw new ToolException(
                     $"a query is about all of a trace, not @{moment}; see the table snapshot_total", ExitCodes.Usage);
             }
+            WarnOfEstimates(arguments.GetRequiredValue(trace));
             using var answer = TraceQuery.Open(arguments.GetRequiredValue(trace), arguments.GetRequiredValue(query));
             Print(answer, arguments.GetValue(json), arguments.GetValue(csv));
             return ExitCodes.Success;
         });
         return verb;
+    }
+
+    // Rows of a user's own making cannot be marked.
+    private static void WarnOfEstimates(string trace)
+    {
+        using var reader = TraceReader.Open(trace);
+        if (!reader.Info.Exact)
+        {
+            Messages.Warn("the trace was sampled: its figures are estimates");
+        }
     }
 
     private static void Print(TraceQuery answer, bool json, bool csv)

@@ -26,7 +26,7 @@ internal sealed class CommandLine : IDisposable
         _error = _process.StandardError.ReadToEndAsync();
     }
 
-    private static string Program => Path.Combine(AppContext.BaseDirectory, "nativeheap.dll");
+    private static string Program => Path.Combine(Root, "src/Cli/bin/Release/net10.0/nativeheap.dll");
 
     private static string Launcher => Path.Combine(Root, "out/native/nativeheap-launch");
 

@@ -32,8 +32,10 @@ public sealed class RefusalTests : IDisposable
 
     [Theory]
     [InlineData("put -- before", "run", "true")]
+    [InlineData("no option --sample-rate", "run", "--sample-rate", "5", "--", "true")]
     [InlineData("Required argument", "run")]
-    [InlineData("--sample", "run", "--sample", "1MB", "--", "true")]
+    [InlineData("more than 0", "run", "--sample", "0", "--", "true")]
+    [InlineData("at most", "run", "--sample", "2TiB", "--", "true")]
     [InlineData("a size", "run", "--snapshot-growth", "much", "--", "true")]
     [InlineData("a duration", "run", "--snapshot-interval", "30", "--", "true")]
     [InlineData("more than 0", "run", "--snapshot-interval", "0s", "--", "true")]
@@ -42,7 +44,7 @@ public sealed class RefusalTests : IDisposable
     public void Bad_usage_is_explained(string why, params string[] arguments) => Refused(2, why, arguments);
 
     [Theory]
-    [InlineData("NATIVEHEAP_SAMPLE", "1MB")]
+    [InlineData("NATIVEHEAP_SAMPLE", "often")]
     [InlineData("NATIVEHEAP_FOLLOW", "perhaps")]
     public void A_setting_that_cannot_be_followed_is_refused(string name, string value)
     {

@@ -1,0 +1,116 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using NativeHeap.Collect.Launching;
+using NativeHeap.Collect.Server;
+using NativeHeap.Collect.Sessions;
+using NativeHeap.Graph;
+using NativeHeap.Model;
+using NativeHeap.Trace;
+
+namespace NativeHeap.Cli;
+
+/// <summary><c>listen</c>: a collector for programs that others start.</summary>
+internal static class ListenVerb
+{
+    private const int MostTracesOfOneName = 10_000;
+    private const int LongestName = 64;
+
+    private static readonly Option<string> Socket = new("--socket")
+    {
+        HelpName = "PATH",
+        Description = "Where programs find the collector: NATIVEHEAP_SOCKET names it to them.",
+        Required = true,
+    };
+
+    private static readonly Option<string> Folder = new("--output", "-o")
+    {
+        HelpName = "DIR",
+        Description = "Folder for the traces, one a program: nativeheap.<name>.<pid>.nheap. Made when it is missing.",
+        Required = true,
+    };
+
+    public static Verb Create()
+    {
+        var verb = new Verb(
+            "listen",
+            "Records the programs that others start with LD_PRELOAD=…/libnativeheap.so NATIVEHEAP_SOCKET=PATH, until it is interrupted.",
+            "nativeheap listen --socket /run/user/1000/nativeheap -o traces")
+        {
+            Socket, Folder,
+        };
+        verb.SetAction(result => Run(result.GetValue(Socket)!, result.GetValue(Folder)!));
+        return verb;
+    }
+
+    private static int Run(string socket, string folder)
+    {
+        Prepare(folder);
+        using var listener = new Listener(socket, new ListenerOptions
+        {
+            Recording = new SessionOptions { Examiner = new HeapExaminer(), Judge = LeakPlan.Usual.Judge },
+            Create = newcomer => CreateTrace(folder, newcomer),
+            Conclude = Conclude,
+            Describe = (trace, newcomer) => TraceDescription.Describe(trace.Describe, newcomer.Command),
+            Warn = Messages.Warn,
+        });
+        // Held until the end: the traces have to be closed before the process may go.
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
+        var shim = NativeFiles.Locate(AppContext.BaseDirectory).Shim;
+        Messages.Say($"listening; start programs with LD_PRELOAD={shim} NATIVEHEAP_SOCKET={Path.GetFullPath(socket)}");
+        listener.Run();
+        return listener.HadFaults ? ExitCodes.Fault : ExitCodes.Success;
+
+        void Stop(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            listener.Stop();
+        }
+    }
+
+    private static void Prepare(string folder)
+    {
+        try
+        {
+            if (!Directory.Exists(folder))
+            {
+                Directory.CreateDirectory(
+                    folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new ToolException($"{folder} cannot be made: {error.Message}", ExitCodes.Usage, error);
+        }
+        if (PrivatePlace.Problem(folder) is { } problem)
+        {
+            throw new ToolException($"traces cannot go there: {problem}", ExitCodes.Usage);
+        }
+    }
+
+    private static TraceWriter CreateTrace(string folder, Newcomer newcomer)
+    {
+        var name = newcomer.Name.Length > LongestName ? newcomer.Name[..LongestName] : newcomer.Name;
+        for (var again = 0; ; again++)
+        {
+            var path = Path.Combine(folder, TraceDescription.FileName(name, newcomer.Pid, again));
+            if (File.Exists(path) && again < MostTracesOfOneName)
+            {
+                continue; // of an earlier process with that number
+            }
+            var writer = TraceWriter.Create(path);
+            Messages.Say(string.Create(CultureInfo.InvariantCulture, $"recording process {newcomer.Pid} ({name}) to {path}"));
+            return writer;
+        }
+    }
+
+    private static void Conclude(TraceSession trace, CancellationToken hurried)
+    {
+        var recording = trace.Finish();
+        TraceNames.Complete(recording, trace.NameManagedCode, hurried);
+        recording.Close(TraceSession.Clock());
+        Messages.Say($"wrote {trace.TracePath}");
+    }
+}

@@ -1,0 +1,166 @@
+using NativeHeap.Analysis;
+using NativeHeap.Collect.Sessions;
+using NativeHeap.Graph.Objects;
+using NativeHeap.Managed.Heaps;
+using NativeHeap.Model;
+using NativeHeap.Trace;
+
+namespace NativeHeap.Cli;
+
+/// <summary>What <c>objects</c> is asked.</summary>
+internal sealed record ObjectsQuestion
+{
+    /// <summary>The objects of this type one by one; null: all types, counted.</summary>
+    public string? Type { get; init; }
+
+    /// <summary>Only objects of which this is true; null: all.</summary>
+    public FieldCondition? Condition { get; init; }
+
+    /// <summary>What grew.</summary>
+    public bool IsGrowth { get; init; }
+
+    /// <summary>Since which snapshot (TRACE@S); null: the one before.</summary>
+    public string? Since { get; init; }
+
+    /// <summary>Asks a process or a core dump.</summary>
+    /// <exception cref="ToolException">It cannot be looked at, or has no answer.</exception>
+    public ObjectCounts AskPicture(HeapTarget target)
+    {
+        var before = IsGrowth ? Before(target) : null;
+        using var picture = target.Take(withRoots: false, out var recorded);
+        using (recorded)
+        {
+            using var types = new TypeStatistics(picture);
+            var counts = types.Count(Condition);
+            var instances = Type is null ? null : types.Instances(Type, Condition).ToList();
+            picture.ThrowIfGone();
+            if (Condition is not null && picture.Heap is null)
+            {
+                throw new ToolException($"{picture.Name} runs no .NET; fields can be asked of .NET objects alone", ExitCodes.Target);
+            }
+
+            return Answer(counts, before, instances, picture.Name) with
+            {
+                Notes = picture.Notes,
+                Stopped = picture.Stopped,
+                Stacks = Stacks(instances, recorded?.Snapshot, picture.Clr is null ? null : picture.Pid),
+                AgeOf = instance => recorded?.Snapshot?.AgeOf(instance.Address),
+            };
+        }
+    }
+
+    /// <summary>Asks a snapshot of a trace.</summary>
+    /// <exception cref="ToolException">It cannot be read, or does not know.</exception>
+    public ObjectCounts AskTrace(TraceReference reference)
+    {
+        if (Condition is not null)
+        {
+            throw new ToolException("a snapshot keeps no fields of objects; ask a process (-p PID) or a core dump", ExitCodes.Usage);
+        }
+
+        using var profile = Profile.Open(reference.Path);
+        var heap = profile.SnapshotHeap(reference.Moment);
+        var counts = TypesOf(heap, reference.Path);
+        if (Type is not null and not TypeStatistics.Unknown)
+        {
+            throw new ToolException(
+                $"a snapshot lists native blocks alone (--type \"{TypeStatistics.Unknown}\"); ask a process or a core dump for objects",
+                ExitCodes.Usage);
+        }
+
+        var before = !IsGrowth ? null : Since is null ? Previous(profile, heap) : Read(Since);
+        var instances = Type is null ? null : heap.Instances();
+        return Answer(counts, before, instances, reference.Path) with
+        {
+            Stacks = Stacks(instances, heap, null),
+            AgeOf = instance => heap.AgeOf(instance.Address),
+        };
+    }
+
+    private static IReadOnlyList<TypeCount> Read(string snapshot)
+    {
+        var reference = TraceReference.Parse(snapshot);
+        using var profile = Profile.Open(reference.Path);
+        return TypesOf(profile.SnapshotHeap(reference.Moment), snapshot);
+    }
+
+    private static IReadOnlyList<TypeCount> TypesOf(SnapshotHeap heap, string name) => heap.Types()
+        ?? throw new ToolException(
+            $"at snapshot {heap.Snapshot.Name ?? $"{heap.Snapshot.Number}"} of {name} objects were not counted: they are at snapshots "
+            + "that are asked for (nativeheap snapshot -p PID) of a process that may be held", ExitCodes.Input);
+
+    private static IReadOnlyList<TypeCount> Previous(Profile profile, SnapshotHeap heap)
+    {
+        foreach (var snapshot in profile.Snapshots.Where(snapshot => snapshot.Number < heap.Snapshot.Number).Reverse())
+        {
+            if (profile.SnapshotHeap($"{snapshot.Number}", heap.Process.Pid).Types() is { } types)
+            {
+                return types;
+            }
+        }
+
+        throw new ToolException(
+            $"{profile.Path} has no earlier snapshot with objects to compare with", ExitCodes.Input);
+    }
+
+    private IReadOnlyList<TypeCount> Before(HeapTarget target)
+    {
+        if (Since is not null)
+        {
+            return Read(Since);
+        }
+
+        if (target.Pid is not { } pid)
+        {
+            throw new ToolException("say since when: --growth=TRACE@NAME", ExitCodes.Usage);
+        }
+
+        using var profile = Profile.Open(ControlClient.TracePath(pid));
+        foreach (var snapshot in profile.Snapshots.Reverse())
+        {
+            if (profile.SnapshotHeap($"{snapshot.Number}").Types() is { } types)
+            {
+                return types;
+            }
+        }
+
+        throw new ToolException(
+            $"there is no snapshot to compare process {pid} with; take one first: nativeheap snapshot -p {pid}", ExitCodes.Target);
+    }
+
+    private static Dictionary<int, CallStack> Stacks(IReadOnlyList<ObjectInstance>? instances, SnapshotHeap? heap, int? runtime)
+    {
+        var numbers = new List<int>();
+        var stacks = new List<CallStack>();
+        foreach (var number in (instances ?? []).Select(instance => instance.Stack).Distinct())
+        {
+            if (heap?.StackOf(number) is { } known)
+            {
+                numbers.Add(number);
+                stacks.Add(known);
+            }
+        }
+
+        var named = runtime is { } pid ? LiveNames.Name(pid, stacks) : stacks;
+        return numbers.Zip(named).ToDictionary(pair => pair.First, pair => pair.Second);
+    }
+
+    private ObjectCounts Answer(
+        IReadOnlyList<TypeCount> counts, IReadOnlyList<TypeCount>? before, IReadOnlyList<ObjectInstance>? instances, string name)
+    {
+        var rows = before is null ? ObjectCounts.Plain(counts) : ObjectCounts.Between(before, counts);
+        if (Type is null)
+        {
+            return new ObjectCounts { Types = rows };
+        }
+
+        if (counts.All(type => type.Type != Type))
+        {
+            var like = counts.FirstOrDefault(type => type.Type.Contains(Type, StringComparison.OrdinalIgnoreCase));
+            throw new ToolException(
+                $"{name} has no objects of type {Type}{(like is null ? "" : $"; it has {like.Type}")}", ExitCodes.Usage);
+        }
+
+        return new ObjectCounts { Types = [.. rows.Where(row => row.Now.Type == Type)], Instances = instances };
+    }
+}

@@ -1,0 +1,81 @@
+using System.CommandLine;
+using NativeHeap.Collect.Sessions;
+using NativeHeap.Graph;
+using NativeHeap.Model;
+using NativeHeap.Present.Plots;
+
+namespace NativeHeap.Cli;
+
+/// <summary>What verbs that record to a trace have in common on their command lines.</summary>
+internal sealed class RecordingOptions
+{
+    private readonly Option<string?> _output = new("--output", "-o")
+    {
+        HelpName = "FILE",
+        Description = "The trace (default nativeheap.<name>.<pid>.nheap).",
+    };
+
+    private readonly Option<bool> _force = new("--force") { Description = "Replace existing files." };
+
+    private readonly Option<string?> _plot = new("--plot")
+    {
+        HelpName = "FILE",
+        Description = "Draw how the heap grew, .png or .svg.",
+    };
+
+    private readonly Option<string> _follow;
+
+    private readonly Option<long?> _interval = Quantities.DurationOption(
+        "--snapshot-interval", "Take a snapshot each time so much time has passed.");
+
+    private readonly Option<long?> _growth = Quantities.SizeOption(
+        "--snapshot-growth", "Take a snapshot each time so many bytes more are live.");
+
+    private readonly Option<long?> _sample = Quantities.SizeOption(
+        "--sample", "Record samples, one in so many bytes on average: figures are estimates then, and cost next to nothing.");
+
+    /// <summary>The options.</summary>
+    /// <param name="children">What <c>--follow-children</c> is about, for its help.</param>
+    public RecordingOptions(string children)
+    {
+        _follow = new("--follow-children")
+        {
+            HelpName = "yes|no",
+            Description = children,
+            DefaultValueFactory = _ => "yes",
+        };
+        _follow.AcceptOnlyFromAmong("yes", "no");
+    }
+
+    /// <summary>Adds them to a verb.</summary>
+    public void AddTo(Verb verb)
+    {
+        foreach (var option in (Option[])[_output, _force, _plot, _follow, _interval, _growth, _sample])
+        {
+            verb.Add(option);
+        }
+    }
+
+    /// <summary>The trace; null: by its default name.</summary>
+    public string? Output(ParseResult result) => result.GetValue(_output);
+
+    /// <summary>Whether an existing trace is replaced.</summary>
+    public bool Force(ParseResult result) => result.GetValue(_force);
+
+    /// <summary>The picture to draw at the end; null: none.</summary>
+    /// <exception cref="ToolException">It cannot be drawn there.</exception>
+    public PictureFile? Picture(ParseResult result) =>
+        result.GetValue(_plot) is { } picture ? PictureFile.Plan(picture, Force(result)) : null;
+
+    /// <summary>How it is recorded.</summary>
+    /// <exception cref="ToolException">A value makes no sense.</exception>
+    public SessionOptions Session(ParseResult result) => new()
+    {
+        Examiner = new HeapExaminer(),
+        Judge = LeakPlan.Usual.Judge,
+        SampleBytes = SampleSetting.Choose(Quantities.Positive(result, _sample)),
+        FollowChildren = result.GetValue(_follow) == "yes",
+        SnapshotIntervalNs = Quantities.Positive(result, _interval),
+        SnapshotGrowthBytes = Quantities.Positive(result, _growth),
+    };
+}
