@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using Allocations;
 
-// dotnet-allocations LIBRARY ways ROUNDS | libraries: allocates in every way that .NET has, known sums under methods of
-// known names (Ways.cs), or whatever libraries need (Libraries.cs). For each way it prints "NAME BLOCKS SUM", SUM being
+// dotnet-allocations LIBRARY ways ROUNDS | flow ROUNDS | libraries: allocates in every way that .NET has, known sums under methods of
+// known names (Ways.cs), in calls that share statements (Flow.cs), or whatever libraries need (Libraries.cs). For each way it prints "NAME BLOCKS SUM", SUM being
 // what was requested of the allocator, in bytes; all blocks stay.
 if (args[1] == "libraries")
 {
@@ -16,6 +16,15 @@ if (args[1] == "libraries")
     return;
 }
 var rounds = int.Parse(args[2], CultureInfo.InvariantCulture);
+if (args[1] == "flow")
+{
+    for (var round = 0; round < rounds; round++)
+    {
+        Flow.Run(round);
+        Thread.Sleep(round % 100 == 0 ? 1 : 0); // methods are compiled again meanwhile
+    }
+    return;
+}
 var index = 0;
 foreach (var (name, (way, requests)) in Ways.All)
 {
