@@ -1,5 +1,3 @@
-using Microsoft.Data.Sqlite;
-
 namespace NativeHeap.EndToEnd;
 
 /// <summary>Input that cannot be worked with: one clear line, the agreed exit code, nothing started, nothing overwritten.</summary>
@@ -130,7 +128,7 @@ public sealed class BadInputTests : IDisposable
     [Fact]
     public void A_database_of_something_else()
     {
-        Change(_folder["other.nheap"], "CREATE TABLE meta (a)");
+        Database.Change(_folder["other.nheap"], "CREATE TABLE meta (a)");
         AssertUnreadable(_folder["other.nheap"]);
     }
 
@@ -138,7 +136,7 @@ public sealed class BadInputTests : IDisposable
     public void A_trace_of_a_newer_version()
     {
         var trace = Record();
-        Change(trace, "PRAGMA user_version = 99");
+        Database.Change(trace, "PRAGMA user_version = 99");
         Assert.Contains("newer", AssertUnreadable(trace), StringComparison.Ordinal);
     }
 
@@ -223,17 +221,6 @@ public sealed class BadInputTests : IDisposable
         using var trace = Recording.Run(_folder, [Built.Target("entry_points")]);
         trace.Outcome.Expect(0);
         return trace.TracePath;
-    }
-
-    private static void Change(string database, string sql)
-    {
-        using var connection = new SqliteConnection($"Data Source={database};Pooling=False");
-        connection.Open();
-        using var command = connection.CreateCommand();
-#pragma warning disable CA2100 // The tests' own words.
-        command.CommandText = sql;
-#pragma warning restore CA2100
-        command.ExecuteNonQuery();
     }
 
     private string CopyOfTrue(string name)

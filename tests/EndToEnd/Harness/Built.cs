@@ -10,6 +10,8 @@ internal static class Built
 
     public static string Supervisor => Existing("out/native/nativeheap-launch");
 
+    public static string Shim => Existing("out/native/libnativeheap.so");
+
     public static string Command => Existing("src/Cli/bin/Release/net10.0/nativeheap.dll");
 
     /// <summary>The stand-in for the collector of the supervisor's own tests.</summary>

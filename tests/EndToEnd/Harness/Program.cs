@@ -84,6 +84,21 @@ internal sealed class Program : IDisposable
         return program.Wait();
     }
 
+    /// <summary>Has tests/targets/stepwise.c take a step, and waits until it has (see
+    /// <see cref="Surroundings.KeepInput"/>).</summary>
+    /// <param name="step">The step's letter.</param>
+    /// <param name="done">The file that grows with each.</param>
+    public void Step(char step, string done)
+    {
+        var before = File.Exists(done) ? new FileInfo(done).Length : 0;
+        _process.StandardInput.Write(step);
+        _process.StandardInput.Flush();
+        for (var clock = Stopwatch.StartNew(); !File.Exists(done) || new FileInfo(done).Length == before; Thread.Yield())
+        {
+            Assert.True(!_process.HasExited && clock.Elapsed < s_patience, $"step {step} is not taken");
+        }
+    }
+
     /// <summary>Ends its standard input (see <see cref="Surroundings.KeepInput"/>).</summary>
     public void EndInput() => _process.StandardInput.Close();
 

@@ -53,7 +53,7 @@ internal sealed class Recording : IDisposable
     /// <summary>The report by another measure.</summary>
     public Report ReportBy(string measure) => ReadReport("--by", measure);
 
-    /// <summary>Rows of a query, each a list of its columns.</summary>
+    /// <summary>Rows of a query to the file as it is, each a list of its columns.</summary>
     public IReadOnlyList<IReadOnlyList<object?>> Query(string sql)
     {
         _ = Outcome;
@@ -72,8 +72,28 @@ internal sealed class Recording : IDisposable
         return rows;
     }
 
+    /// <summary>Rows of a query by the command's own verb, which also sees the tables that are packed.</summary>
+    public IReadOnlyList<IReadOnlyList<object?>> Ask(string sql)
+    {
+        _ = Outcome;
+        using var json = JsonDocument.Parse(Program.Run(["dotnet", Built.Command, "sql", TracePath, sql, "--json"]).Expect(0).Output);
+        return
+        [
+            .. json.RootElement.GetProperty("rows").EnumerateArray().Select(row => (IReadOnlyList<object?>)[
+                .. row.EnumerateArray().Select(value => value.ValueKind switch
+                {
+                    JsonValueKind.Number => value.TryGetInt64(out var number) ? number : (object)value.GetDouble(),
+                    JsonValueKind.String => value.GetString(),
+                    _ => (object?)null,
+                })]),
+        ];
+    }
+
     /// <summary>Allocations of the first process as of the trace's last commit, 0 before; while it runs.</summary>
-    public long CommittedAllocations()
+    public long CommittedAllocations() => Committed("SELECT allocations FROM process WHERE id = 1");
+
+    /// <summary>A number as of the trace's last commit, 0 before; while it runs.</summary>
+    public long Committed(string sql)
     {
         const int Error = 1, Busy = 5, CannotOpen = 14;
         try
@@ -81,7 +101,9 @@ internal sealed class Recording : IDisposable
             using var connection = new SqliteConnection($"Data Source={TracePath};Mode=ReadOnly;Pooling=False");
             connection.Open();
             using var command = connection.CreateCommand();
-            command.CommandText = "SELECT allocations FROM process WHERE id = 1";
+#pragma warning disable CA2100 // The tests' own words.
+            command.CommandText = sql;
+#pragma warning restore CA2100
             return command.ExecuteScalar() as long? ?? 0;
         }
         catch (SqliteException error) when (error.SqliteErrorCode is Error or Busy or CannotOpen)

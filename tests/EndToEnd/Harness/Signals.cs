@@ -6,7 +6,11 @@ namespace NativeHeap.EndToEnd.Harness;
 /// <summary>Signals to processes that the test started, and who those are.</summary>
 internal static partial class Signals
 {
+    public const int Interrupt = 2;
     public const int Kill = 9;
+    public const int Terminate = 15;
+    public const int Continue = 18;
+    public const int Stop = 19;
 
     public static void Send(int pid, int signal)
     {

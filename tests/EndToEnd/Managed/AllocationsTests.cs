@@ -37,6 +37,32 @@ public sealed class AllocationsTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("Release", "DOTNET_TC_CallCountingDelayMs", "0")]
+    [InlineData("Release", "DOTNET_TieredCompilation", "0")]
+    [InlineData("Debug", "DOTNET_TC_CallCountingDelayMs", "0")]
+    public void Each_call_has_its_own_line_also_where_calls_share_a_statement(string configuration, string setting, string value)
+    {
+        const int rounds = 1000;
+        using var recording = Run(configuration, setting, value, "flow", rounds.ToString(CultureInfo.InvariantCulture));
+        var source = Source("Flow.cs");
+        var expected = File.ReadAllLines(source).Select((text, index) => (Text: text, Line: index + 1))
+            .Where(line => line.Text.Contains(" // 2", StringComparison.Ordinal))
+            .ToDictionary(line => Number(line.Text[(line.Text.LastIndexOf(' ') + 1)..]), line => line.Line);
+        var found = recording.ReportBy("count").Stacks
+            .Where(stack => stack.Frames.Any(IsFlow) && expected.ContainsKey(stack.Bytes / stack.Blocks)) // Run ends in a tail call
+            .Select(stack => (Bytes: stack.Bytes / stack.Blocks, Frame: stack.Frames.Last(IsFlow), stack.Blocks))
+            .ToList();
+        var wrong = found.Where(item => (item.Frame.File, item.Frame.Line) != (source, expected[item.Bytes]))
+            .Select(item => $"{item.Bytes}: {item.Blocks} blocks in {item.Frame.Function} line {item.Frame.Line} and not {expected[item.Bytes]}");
+        Assert.Equal("", string.Join("\n", wrong));
+        Assert.Equal(expected.Keys.Order(), found.Select(item => item.Bytes).Distinct().Order());
+
+        // The method that holds the marked lines, which is the one that Run calls.
+        static bool IsFlow(ReportedFrame frame) => frame.Function?.StartsWith("Allocations.Flow.", StringComparison.Ordinal) == true
+            && !Is(frame, "Allocations.Flow.Run(");
+    }
+
     [Fact]
     public void A_librarys_memory_is_counted_under_the_method_that_used_it()
     {

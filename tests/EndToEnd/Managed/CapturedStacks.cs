@@ -42,7 +42,7 @@ internal sealed class CapturedStacks
 
     public CapturedStacks(Recording recording)
     {
-        _nodes = recording.Query("SELECT id, parent_id, location_id FROM stack")
+        _nodes = recording.Ask("SELECT id, parent_id, location_id FROM stack")
             .ToDictionary(row => (long)row[0]!, row => ((long)row[1]!, (long)row[2]!));
         _locations = recording.Query(Locations).ToDictionary(row => (long)row[0]!, row => new CapturedFrame(
             (string)row[1]!,

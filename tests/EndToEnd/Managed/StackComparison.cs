@@ -14,9 +14,6 @@ internal sealed class StackComparison
     // Words in kinds of contexts where a handler or a finally block may be running.
     private static readonly string[] s_exceptional = ["catch", "finally", "exception", "dispose"];
 
-    /// <summary>A name that may be wrong; see <see cref="Known"/>.</summary>
-    public const string Neighbour = "emitted method under another's name";
-
     /// <summary>Differences that are right, with their cause.</summary>
     public static readonly IReadOnlyDictionary<string, string> Known = new Dictionary<string, string>
     {
@@ -27,7 +24,6 @@ internal sealed class StackComparison
         [Funclet] = "a handler, a finally block: a frame of its own; StackTrace shows that of its method alone",
         [Threw] = "what threw is still on the stack while the handler runs; StackTrace passes over it",
         [Fault] = "the very instruction that faulted, and not a return address",
-        [Neighbour] = "code of a moment at an address used again, named by a clock that lags: another's name, or none",
         [Cut] = "outer frames are cut after 1,024, and the stack says so",
     };
 
@@ -52,8 +48,6 @@ internal sealed class StackComparison
     public long Frames { get; private set; }
 
     public bool Failed => _failures.Count > 0;
-
-    public int Count(string difference) => _differences.GetValueOrDefault(difference);
 
     /// <summary>Compares one block.</summary>
     public void Add(TrueBlock truth, CapturedStack? captured)
@@ -115,11 +109,6 @@ internal sealed class StackComparison
             {
                 next++;
             }
-            else if (next < expected.Count && IsNeighbour(frames[i], expected[next].Method))
-            {
-                differences.Add(Neighbour);
-                next++;
-            }
             else if (ExplainOne(frames, i, next) is { } difference)
             {
                 differences.Add(difference);
@@ -144,9 +133,6 @@ internal sealed class StackComparison
     private static bool IsMethod(CapturedFrame captured, TrueMethod method) => method.Token == 0
         ? captured.Token == 0 && captured.Name == method.Name
         : captured.Token == method.Token && captured.Module == method.Module;
-
-    private static bool IsNeighbour(CapturedFrame captured, TrueMethod method) =>
-        method.Token == 0 && captured.Token == 0 && !captured.IsStub && captured.Module.Length == 0;
 
     // Offsets tell calls of one method from each other. The innermost method makes two: StackTrace's and the probe's.
     private static bool Same(

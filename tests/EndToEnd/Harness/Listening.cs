@@ -1,0 +1,131 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Microsoft.Data.Sqlite;
+
+namespace NativeHeap.EndToEnd.Harness;
+
+/// <summary>A collector that listens for programs that the test starts by itself.</summary>
+internal sealed class Listening : IDisposable
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
+
+    private readonly Program _program;
+
+    private Listening(Program program, string socket, string traces)
+    {
+        _program = program;
+        Socket = socket;
+        Traces = traces;
+    }
+
+    public string Socket { get; }
+
+    /// <summary>The folder of its traces.</summary>
+    public string Traces { get; }
+
+    public int Pid => _program.Pid;
+
+    /// <summary>What a program needs to be recorded.</summary>
+    public Surroundings Around => new()
+    {
+        Environment = new Dictionary<string, string?>
+        {
+            ["LD_PRELOAD"] = Built.Shim,
+            ["NATIVEHEAP_SOCKET"] = Socket,
+        },
+    };
+
+    /// <summary>Starts one and waits until it listens.</summary>
+    public static Listening Start(TempFolder folder, Surroundings? surroundings = null)
+    {
+        var listening = Begin(folder["s"], folder["traces"], surroundings);
+        WaitUntil(() => listening.IsThere, "the collector does not listen");
+        return listening;
+    }
+
+    /// <summary>Starts one that may be refused.</summary>
+    public static Listening Begin(string socket, string traces, Surroundings? surroundings = null)
+    {
+        string[] command = ["dotnet", Built.Command, "listen", "--socket", socket, "-o", traces];
+        return new Listening(Program.Start(command, surroundings), socket, traces);
+    }
+
+    private static void WaitUntil(Func<bool> reached, string otherwise)
+    {
+        for (var clock = Stopwatch.StartNew(); !reached(); Thread.Yield())
+        {
+            Assert.True(clock.Elapsed < s_patience, otherwise);
+        }
+    }
+
+    /// <summary>Whether somebody accepts connections, or it has ended.</summary>
+    private bool IsThere
+    {
+        get
+        {
+            Assert.False(_program.HasEnded, "the collector ended");
+            using var socket = new System.Net.Sockets.Socket(
+                System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, 0);
+            try
+            {
+                socket.Connect(new System.Net.Sockets.UnixDomainSocketEndPoint(Socket));
+                return true;
+            }
+            catch (System.Net.Sockets.SocketException)
+            {
+                return false;
+            }
+        }
+    }
+
+    /// <summary>Sends it a signal and waits for its end.</summary>
+    public Outcome End(int signal = Signals.Terminate)
+    {
+        Signals.Send(_program.Pid, signal);
+        return _program.Wait();
+    }
+
+    /// <summary>Waits for its end.</summary>
+    public Outcome WaitForEnd() => _program.Wait();
+
+    /// <summary>The trace of a program by its pid, once it is written whole.</summary>
+    public string TraceOf(int pid)
+    {
+        var written = "";
+        WaitUntil(() => (written = Find(pid)) != "" && IsClosed(written), $"no whole trace of {pid} in {Traces}");
+        return written;
+    }
+
+    /// <summary>What <c>report --json</c> says of a program's trace, once it is written whole.</summary>
+    public Report ReportOf(int pid) => Read(TraceOf(pid));
+
+    /// <summary>What <c>report --json</c> says of a trace.</summary>
+    public static Report Read(string trace)
+    {
+        string[] command = ["dotnet", Built.Command, "report", trace, "--json", "--top", "1000000"];
+        var outcome = Program.Run(command).Expect(0);
+        return Report.Parse(JsonDocument.Parse(outcome.Output).RootElement);
+    }
+
+    public void Dispose() => _program.Dispose();
+
+    private string Find(int pid) =>
+        Directory.Exists(Traces) ? Directory.EnumerateFiles(Traces, $"*.{pid}.nheap").SingleOrDefault("") : "";
+
+    private static bool IsClosed(string trace)
+    {
+        const int Error = 1, Busy = 5, CannotOpen = 14;
+        try
+        {
+            using var connection = new SqliteConnection($"Data Source={trace};Mode=ReadOnly;Pooling=False");
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = "SELECT count(*) FROM meta WHERE key = 'end_ns'";
+            return command.ExecuteScalar() is 1L;
+        }
+        catch (SqliteException error) when (error.SqliteErrorCode is Error or Busy or CannotOpen)
+        {
+            return false; // no tables in it yet
+        }
+    }
+}
