@@ -7,10 +7,15 @@ build_needs='cmake:cmake g++:g++ ninja|make:ninja-build'
 # Names in stacks come quicker than by addr2line (which comes with g++); words in pictures need some font.
 build_wishes='llvm-symbolizer:llvm /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core'
 test_needs="$build_needs ninja:ninja-build clang-format:clang-format shellcheck:shellcheck valgrind:valgrind
-  sqlite3:sqlite3 perl:perl git:git make:make go:golang-go redis-server:redis-server redis-benchmark:redis-tools nginx:nginx-light
-  node:nodejs curl:curl /usr/bin/python3:python3 /usr/lib/python3.11/test/test_json/__init__.py:libpython3.11-testsuite
+  gcore:gdb dot:graphviz sqlite3:sqlite3 perl:perl git:git make:make go:golang-go redis-server:redis-server redis-benchmark:redis-tools nginx:nginx-light
+  /usr/lib/x86_64-linux-gnu/libjemalloc.so.2:libjemalloc2 /usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4:libtcmalloc-minimal4
+  /usr/lib/x86_64-linux-gnu/libmimalloc.so.2:libmimalloc2.0 google-pprof:google-perftools chromium:chromium node:nodejs curl:curl /usr/bin/python3:python3 /usr/lib/python3/dist-packages/junitparser/__init__.py:python3-junitparser /usr/lib/python3.11/test/test_json/__init__.py:libpython3.11-testsuite
   /usr/include/x86_64-linux-gnu/libunwind.h:libunwind-dev /usr/include/gtest/gtest.h:libgtest-dev"
-bench_needs="$build_needs heaptrack:heaptrack sqlite3:sqlite3 /usr/bin/python3:python3"
+# Without npm and pip tests that need the schema or the definitions of another program are skipped.
+test_wishes="$build_wishes npm:npm pip3:python3-pip"
+bench_needs="$build_needs heaptrack:heaptrack sqlite3:sqlite3 /usr/bin/python3:python3 redis-server:redis-server
+  redis-benchmark:redis-tools node:nodejs curl:curl /usr/lib/x86_64-linux-gnu/libjemalloc.so.2:libjemalloc2
+  /usr/lib/x86_64-linux-gnu/libtcmalloc.so.4:libgoogle-perftools4"
 
 # Packages of the given list whose command or file is not there.
 missing_packages() {
