@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using NativeHeap.Collect.Heap;
 using NativeHeap.Wire;
 
@@ -10,6 +11,9 @@ namespace NativeHeap.Collect;
 internal sealed unsafe class RingFeed
 {
     private const int BatchRecords = 32; // far enough ahead for a place to come from memory before it is needed
+
+    // What differs in the first words of a block's birth and of its death.
+    private const ulong BirthThenDeath = (ulong)(EventKind.Alloc ^ EventKind.Release) << (int)WireConstants.KindShift;
 
     private readonly TrackedRegion _region;
     private readonly RecordingShared _shared;
@@ -48,6 +52,12 @@ internal sealed unsafe class RingFeed
         {
             for (var i = 0; i < count; i++)
             {
+                if (i + 1 < count && TakeTemporary(batch + i))
+                {
+                    i++;
+                    continue;
+                }
+
                 Take(batch[i].Record, batch[i].Word);
             }
 
@@ -88,6 +98,22 @@ internal sealed unsafe class RingFeed
         }
 
         return count;
+    }
+
+    // An allocation and its free, one directly after the other.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TakeTemporary(RecordPlace* pair)
+    {
+        if ((pair[0].Word ^ pair[1].Word) != BirthThenDeath || _process is null)
+        {
+            return false;
+        }
+
+        var birth = (AllocEvent*)pair[0].Record;
+        var death = (ReleaseEvent*)pair[1].Record;
+        var bytes = Math.Min(birth->Size, LiveBlock.MaxBytes);
+        return _process.Heap.TryTemporary(
+            pair[0].Word & WireConstants.AddressMask, birth->Order, death->Order, bytes, birth->Node, _thread, _stream, _timeMs);
     }
 
     private void Take(byte* record, ulong word)

@@ -78,6 +78,24 @@ internal sealed unsafe class LiveTable : IDisposable
         }
     }
 
+    /// <summary>Whether a block stands at that address.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Contains(ulong address)
+    {
+        var hash = Hash(address);
+        var segment = Find(hash);
+        var mask = segment->Mask;
+        for (var i = Home(segment, hash); segment->Places[i].Address != 0; i = (i + 1) & mask)
+        {
+            if (segment->Places[i].Address == address)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Takes a block out.</summary>
     public bool Remove(ulong address, out LiveBlock block)
     {

@@ -38,6 +38,15 @@ internal sealed class StreamSums
         _least[i] = Math.Min(_least[i], Sum);
     }
 
+    /// <summary>Adds bytes and takes them away again at once.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Touch(long bytes, long pass)
+    {
+        Advance(pass);
+        var i = (int)(pass & (History - 1));
+        _most[i] = Math.Max(_most[i], Sum + bytes);
+    }
+
     /// <summary>A death that had to wait for its turn has been applied: from where it was read the sums were too
     /// high by its bytes.</summary>
     public void WasDelayed(long bytes, long readInPass, long pass)

@@ -61,6 +61,20 @@ internal sealed unsafe class StripeOrder : IDisposable
         return true;
     }
 
+    /// <summary>The same for a number and the one after it. Nothing happens when only the first's turn has come.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryTakeBoth(uint stripe, uint order, uint next)
+    {
+        ref var last = ref _last[stripe];
+        if (last + 1 != order || order + 1 != next)
+        {
+            return false;
+        }
+
+        last = next;
+        return true;
+    }
+
     /// <summary>Says whose turn it is; parks the operation when it is early.</summary>
     public Turn Take(uint stripe, in HeapOperation operation) =>
         TryTake(stripe, operation.Order) ? Turn.Now : TakeOutOfTurn(stripe, operation);

@@ -49,6 +49,7 @@ internal sealed class RandomProgram
     internal enum Step
     {
         Alloc,
+        AllocAndFree,
         Free,
         Move,
         Fail,
@@ -63,7 +64,8 @@ internal sealed class RandomProgram
     public static Gen<(Step Step, int Thread, int Choice)[]> Steps { get; } =
         Gen.Select(
             Gen.Frequency(
-                (8, Gen.Const(Step.Alloc)), (6, Gen.Const(Step.Free)), (3, Gen.Const(Step.Move)),
+                (8, Gen.Const(Step.Alloc)), (4, Gen.Const(Step.AllocAndFree)), (6, Gen.Const(Step.Free)),
+                (3, Gen.Const(Step.Move)),
                 (1, Gen.Const(Step.Fail)), (1, Gen.Const(Step.FreeForeign)), (8, Gen.Const(Step.Publish)),
                 (3, Gen.Const(Step.Drain)), (1, Gen.Const(Step.Commit)), (1, Gen.Const(Step.Time))),
             Gen.Int[0, Threads - 1],
@@ -177,10 +179,11 @@ internal sealed class RandomProgram
             case Step.Alloc:
                 Alloc(thread, choice);
                 break;
+            case Step.AllocAndFree:
+                Free(thread, Alloc(thread, choice));
+                break;
             case Step.Free when _live.Count > 0:
-                var address = Pick(choice);
-                _threads[thread].Free(address);
-                Died(thread, address);
+                Free(thread, Pick(choice));
                 break;
             case Step.Move when _live.Count > 0:
                 Move(thread, choice);
@@ -210,13 +213,20 @@ internal sealed class RandomProgram
         }
     }
 
-    private void Alloc(int thread, int choice)
+    private ulong Alloc(int thread, int choice)
     {
         var address = FreeAddress(choice);
         var bytes = choice % 1000;
         _threads[thread].Alloc(address, (ulong)bytes, _stacks[choice % Stacks]);
         Born(thread, address, bytes, choice % Stacks);
         _unpublished[thread].Enqueue(bytes);
+        return address;
+    }
+
+    private void Free(int thread, ulong address)
+    {
+        _threads[thread].Free(address);
+        Died(thread, address);
     }
 
     private void Move(int thread, int choice)
