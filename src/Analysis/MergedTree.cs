@@ -7,19 +7,18 @@ namespace NativeHeap.Analysis;
 /// whatever address or generation they came from.</summary>
 internal sealed class MergedTree
 {
-    private readonly LocationTable _locations;
+    private readonly PlaceNames _places;
     private readonly int[] _nodeOfStack;
 
     /// <param name="stacks">The tree of the trace.</param>
-    /// <param name="locations">Its places in code.</param>
-    /// <param name="names">What each location resolved to, by id less 1.</param>
-    public MergedTree(StackTable stacks, LocationTable locations, IReadOnlyList<IReadOnlyList<ResolvedFrame>> names)
+    /// <param name="places">Its places in code and their names.</param>
+    public MergedTree(StackTable stacks, PlaceNames places)
     {
-        _locations = locations;
-        var frames = new int[locations.Count + 1][];
-        for (var id = 1; id <= locations.Count; id++)
+        _places = places;
+        var frames = new int[places.Count + 1][];
+        for (var id = 1; id <= places.Count; id++)
         {
-            frames[id] = FramesOf(new LocationId(id), names[id - 1]);
+            frames[id] = FramesOf(new LocationId(id));
         }
 
         Frames.EnsureCapacity(stacks.Count / 4 * 5); // a stack's frame may be several, where code was inlined
@@ -50,9 +49,10 @@ internal sealed class MergedTree
     public CallStack StackOf(int node) => Frames.StackOf(node);
 
     /// <summary>The frames of a location from the function itself to the innermost inlined one.</summary>
-    private int[] FramesOf(LocationId id, IReadOnlyList<ResolvedFrame> names)
+    private int[] FramesOf(LocationId id)
     {
-        var location = _locations[id];
+        var location = _places.Place(id);
+        var names = _places[id];
         if (location is { Kind: FrameKind.Marker, Offset: (ulong)StackMarker.Generation })
         {
             return []; // where nodes started anew is nothing that stacks differ by

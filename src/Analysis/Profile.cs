@@ -13,11 +13,13 @@ public sealed class Profile : IDisposable
 {
     private readonly TraceReader _trace;
     private readonly Func<ISymbolizer> _symbolizer;
+    private readonly ILiveCode? _live;
     private MergedTree? _tree;
     private (StackQuestion Question, StackAnswer Answer, CostTable Costs)? _last;
 
-    private Profile(TraceReader trace, Func<ISymbolizer> symbolizer)
+    private Profile(TraceReader trace, Func<ISymbolizer> symbolizer, ILiveCode? live)
     {
+        _live = live;
         _trace = trace;
         _symbolizer = symbolizer;
     }
@@ -62,15 +64,16 @@ public sealed class Profile : IDisposable
     public IReadOnlyList<string> Notes { get; private set; } = [];
 
     /// <summary>The stacks, equal ones joined.</summary>
-    internal MergedTree Tree => _tree ??= new MergedTree(_trace.Stacks, _trace.Locations, Names());
+    internal MergedTree Tree => _tree ??= new MergedTree(_trace.Stacks, FindNames());
 
     /// <summary>Opens a trace.</summary>
     /// <param name="path">The file.</param>
     /// <param name="symbolizer">
     /// Makes what finds names when the trace was not closed and so holds none; null: a <see cref="NativeSymbolizer"/>.
     /// </param>
-    public static Profile Open(string path, Func<ISymbolizer>? symbolizer = null) =>
-        new(TraceReader.Open(path), symbolizer ?? (() => new NativeSymbolizer()));
+    /// <param name="live">Names code of a process that lives, while the trace is being written; null: nobody does.</param>
+    public static Profile Open(string path, Func<ISymbolizer>? symbolizer = null, ILiveCode? live = null) =>
+        new(TraceReader.Open(path), symbolizer ?? (() => new NativeSymbolizer()), live);
 
     /// <summary>What was allocated, over all processes or those of one pid.</summary>
     public Totals Totals(int? pid = null) => Checked(() => TotalsSum.Of(_trace, new ProcessSelection(_trace, pid)));
@@ -386,32 +389,10 @@ public sealed class Profile : IDisposable
     private static string Word(Snapshot snapshot) => "@" + (snapshot.Name ?? $"{snapshot.Number}");
 
     /// <summary>The names of all locations, by id less 1: the trace's, or found now when it was not closed.</summary>
-    private IReadOnlyList<ResolvedFrame>[] Names()
+    private PlaceNames FindNames()
     {
-        var locations = _trace.Locations;
-        var names = new IReadOnlyList<ResolvedFrame>[locations.Count];
-        var nameless = new List<int>();
-        for (var i = 0; i < names.Length; i++)
-        {
-            var id = new LocationId(i + 1);
-            names[i] = locations.Names(id);
-            if (names[i].Count == 0 && locations[id] is { Kind: FrameKind.Native, Module: not null })
-            {
-                nameless.Add(i);
-            }
-        }
-
-        if (!Info.Closed && nameless.Count > 0)
-        {
-            using var symbolizer = _symbolizer();
-            var found = symbolizer.Resolve([.. nameless.Select(i => locations[new LocationId(i + 1)])]);
-            Notes = [.. symbolizer.Notes];
-            for (var i = 0; i < nameless.Count; i++)
-            {
-                names[nameless[i]] = found[i];
-            }
-        }
-
+        var names = PlaceNames.Find(_trace, _symbolizer, _live);
+        Notes = names.Notes;
         return names;
     }
 

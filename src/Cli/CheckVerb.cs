@@ -184,7 +184,7 @@ internal static class CheckVerb
     private static int CheckNow(int pid, bool sinceLast, LeakPlan plan)
     {
         var number = ControlClient.Check(pid);
-        return plan.Present(ControlClient.TracePath(pid), number, sinceLast);
+        return plan.Present(ControlClient.TracePath(pid), number, pid, sinceLast);
     }
 
     private static int CheckCommand(ParseResult result, LeakPlan plan)

@@ -58,11 +58,12 @@ internal sealed record LeakPlan
     /// <summary>Shows one check.</summary>
     /// <param name="trace">A trace, which may be being written.</param>
     /// <param name="number">The check's number.</param>
+    /// <param name="pid">The process that was checked.</param>
     /// <param name="sinceLast">Only what the one before had not found.</param>
     /// <exception cref="ToolException">The trace cannot be read.</exception>
-    public int Present(string trace, int number, bool sinceLast)
+    public int Present(string trace, int number, int pid, bool sinceLast)
     {
-        using var profile = Profile.Open(trace);
+        using var profile = Profile.Open(trace, live: new LiveCode(pid));
         var check = profile.LeakCheck(number, sinceLast, Suppressions)
             ?? throw new ToolException($"{trace} has no check {number}", ExitCodes.Input);
         return Present(profile, check, []);

@@ -43,7 +43,7 @@ internal sealed record ObjectsQuestion
             {
                 Notes = picture.Notes,
                 Stopped = picture.Stopped,
-                Stacks = Stacks(instances, recorded?.Snapshot, picture.Clr is null ? null : picture.Pid),
+                Stacks = Stacks(instances, recorded?.Snapshot),
                 AgeOf = instance => recorded?.Snapshot?.AgeOf(instance.Address),
             };
         }
@@ -72,7 +72,7 @@ internal sealed record ObjectsQuestion
         var instances = Type is null ? null : heap.Instances();
         return Answer(counts, before, instances, reference.Path) with
         {
-            Stacks = Stacks(instances, heap, null),
+            Stacks = Stacks(instances, heap),
             AgeOf = instance => heap.AgeOf(instance.Address),
         };
     }
@@ -128,21 +128,18 @@ internal sealed record ObjectsQuestion
             $"there is no snapshot to compare process {pid} with; take one first: nativeheap snapshot -p {pid}", ExitCodes.Target);
     }
 
-    private static Dictionary<int, CallStack> Stacks(IReadOnlyList<ObjectInstance>? instances, SnapshotHeap? heap, int? runtime)
+    private static Dictionary<int, CallStack> Stacks(IReadOnlyList<ObjectInstance>? instances, SnapshotHeap? heap)
     {
-        var numbers = new List<int>();
-        var stacks = new List<CallStack>();
+        var stacks = new Dictionary<int, CallStack>();
         foreach (var number in (instances ?? []).Select(instance => instance.Stack).Distinct())
         {
             if (heap?.StackOf(number) is { } known)
             {
-                numbers.Add(number);
-                stacks.Add(known);
+                stacks.Add(number, known);
             }
         }
 
-        var named = runtime is { } pid ? LiveNames.Name(pid, stacks) : stacks;
-        return numbers.Zip(named).ToDictionary(pair => pair.First, pair => pair.Second);
+        return stacks;
     }
 
     private ObjectCounts Answer(

@@ -48,7 +48,7 @@ internal sealed class RecordedHeap : IDisposable
     public HeapBlocks Take(string? name)
     {
         var taken = ControlClient.TakeSnapshot(_pid, name);
-        _profile = Profile.Open(_trace);
+        _profile = Profile.Open(_trace, live: new LiveCode(_pid));
         Snapshot = _profile.SnapshotHeap(taken, _pid);
         return Snapshot.Blocks();
     }

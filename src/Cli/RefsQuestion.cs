@@ -51,11 +51,8 @@ internal sealed record RefsQuestion
 
             var holders = search.Find(node, Most);
             picture.ThrowIfGone();
-            var stack = leak?.Stack ?? recorded?.Snapshot?.StackOf(holders.Target.Stack);
             return new RefsAnswer(
-                holders,
-                stack is not null && picture is { Clr: not null, Pid: { } pid } ? LiveNames.Name(pid, [stack])[0] : stack,
-                picture.Notes);
+                holders, leak?.Stack ?? recorded?.Snapshot?.StackOf(holders.Target.Stack), picture.Notes);
         }
     }
 
@@ -98,7 +95,7 @@ internal sealed record RefsQuestion
             throw new ToolException("a core dump has no heap-check; give an address or --type", ExitCodes.Usage);
         }
 
-        using var profile = Profile.Open(ControlClient.TracePath(pid));
+        using var profile = Profile.Open(ControlClient.TracePath(pid), live: new LiveCode(pid));
         return LeakOf(profile, pid);
     }
 

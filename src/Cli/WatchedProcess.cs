@@ -13,6 +13,7 @@ internal sealed class WatchedProcess : ITopView
     private readonly string _trace;
     private readonly NativeSymbolizer _symbolizer = new();
     private readonly RememberingSymbolizer _names;
+    private readonly LiveCode _code;
     private TopOrder _order = TopOrder.Live;
     private bool _isFrozen;
     private string? _message;
@@ -27,6 +28,7 @@ internal sealed class WatchedProcess : ITopView
     {
         _pid = pid;
         _trace = trace;
+        _code = new LiveCode(pid);
         _names = new RememberingSymbolizer(_symbolizer);
     }
 
@@ -86,7 +88,7 @@ internal sealed class WatchedProcess : ITopView
 
     private void Look(int height)
     {
-        using var profile = Profile.Open(_trace, () => _names);
+        using var profile = Profile.Open(_trace, () => _names, _code);
         var look = TopLook.Take(profile, _pid, _order, Math.Max(1, height - TopScreen.OtherLines));
         var now = Environment.TickCount64;
         _before = _look;

@@ -24,7 +24,7 @@ public sealed class RuntimeLookup(int pid, CodeMap code) : IDisposable
     /// <summary>Why the last look-up broke off; null when it did not.</summary>
     public string? Problem { get; private set; }
 
-    /// <summary>Looks addresses up; takes up to a second, and some 0.2 ms for each.</summary>
+    /// <summary>Looks addresses up; takes up to a second, and some 0.2 ms for each method.</summary>
     /// <param name="addresses">Return addresses.</param>
     /// <returns>False when it broke off: what was asked may be asked again, but after some failures in a row nothing is
     /// tried any more.</returns>
@@ -46,9 +46,13 @@ public sealed class RuntimeLookup(int pid, CodeMap code) : IDisposable
             // Methods compiled since are not found by a runtime that was opened before, whatever is flushed.
             Dispose();
             _runtime = Open();
-            foreach (var address in addresses)
+            var (start, size) = (0UL, 0UL); // of the code found last: what lies in it, too, is not asked for again
+            foreach (var inside in addresses.Select(address => address - 1).Order())
             {
-                Take(_runtime, address - 1);
+                if (inside - start >= size)
+                {
+                    (start, size) = Take(_runtime, inside);
+                }
             }
 
             _failures = 0;
@@ -89,11 +93,12 @@ public sealed class RuntimeLookup(int pid, CodeMap code) : IDisposable
             : throw new FileNotFoundException($"{library} is missing");
     }
 
-    private void Take(ClrRuntime runtime, ulong address)
+    // Returns the bounds of the code that the address lies in, nothing when there is none.
+    private (ulong Start, ulong Size) Take(ClrRuntime runtime, ulong address)
     {
         if (runtime.GetMethodByInstructionPointer(address) is not { } method)
         {
-            return;
+            return default;
         }
 
         var hot = method.HotColdInfo;
@@ -124,6 +129,7 @@ public sealed class RuntimeLookup(int pid, CodeMap code) : IDisposable
             Signature = code.Intern(ParametersOf(method.Signature)),
             Tier = TierOf(method),
         });
+        return (start, size);
     }
 
     private static CodeTier TierOf(ClrMethod method) => method.CompilationType switch

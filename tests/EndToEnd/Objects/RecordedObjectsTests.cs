@@ -70,6 +70,7 @@ public sealed class RecordedObjectsTests : IDisposable
 
         AssertHolders();
         AssertConditions();
+        AssertNamed();
         _target.StandardInput.Close();
         Assert.Equal("120 50 10 3", _target.StandardOutput.ReadToEnd().TrimEnd());
         Assert.True(_target.WaitForExit(TimeSpan.FromMinutes(1)));
@@ -107,6 +108,14 @@ public sealed class RecordedObjectsTests : IDisposable
         Assert.Equal(5, disposed.RootElement.GetProperty("instances").GetArrayLength());
         using var open = Json("objects", "-p", Pid, "--where", "_disposed == false");
         Assert.Equal(3, CountOf(open, "NativeHeap.Targets.Session").Count);
+    }
+
+    // The trace has no names of compiled code before it is closed; whoever asks earlier has them from the runtime.
+    private void AssertNamed()
+    {
+        var check = CheckRun.Now(_folder, int.Parse(Pid, CultureInfo.InvariantCulture)).Check;
+        Assert.Equal((20 * 1006L, 20L), check.Of("Program.Grow(", 1006)["reachable"]);
+        Assert.Contains("Program.Allocate(", Ask("top", "-p", Pid).Output, StringComparison.Ordinal);
     }
 
     private static (long Count, long? Delta) CountOf(JsonDocument counts, string type)
