@@ -100,6 +100,7 @@ def workloads(root, work, scale):
                  client=["redis-benchmark", "-p", "7379", "-q", "-t", "set,lpush,hset", "-n", size(1.5e5), "-r", "100000"],
                  port=7379, stop=["redis-cli", "-p", "7379", "shutdown", "nosave"]),
         Workload("node", ["node", file("work.js", NODE), size(30)]),
+        Workload(".NET start", ["dotnet", dotnet, "hello"]),
         Workload(".NET NativeMemory", ["dotnet", dotnet, "loop", size(6e6)]),
         Workload("ASP.NET Core", ["dotnet", dotnet, "serve", "7380"],
                  client=["dotnet", dotnet, "ask", "7380", size(2e4)], port=7380, stop=["curl", "-s", "http://127.0.0.1:7380/stop"]),

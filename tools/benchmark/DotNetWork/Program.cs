@@ -1,3 +1,4 @@
+// DotNetWork hello: says so and ends.
 // DotNetWork loop PAIRS: allocates and frees native memory from managed code.
 // DotNetWork serve PORT: a small ASP.NET Core application; GET /stop ends it.
 // DotNetWork ask PORT REQUESTS: its client, with 16 requests under way at a time.
@@ -6,6 +7,9 @@ using System.Runtime.InteropServices;
 
 switch (args)
 {
+    case ["hello"]:
+        Console.WriteLine("hello");
+        return 0;
     case ["loop", var pairs]:
         NativeLoop(long.Parse(pairs, CultureInfo.InvariantCulture));
         return 0;
