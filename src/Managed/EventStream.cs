@@ -53,8 +53,21 @@ internal sealed class EventStream : IDisposable
         requestStackwalk: false);
 
     /// <exception cref="DiagnosticsClientException">The runtime does not want to, or is gone.</exception>
-    internal static EventStream Start(DiagnosticsClient client, EventPipeSessionConfiguration configuration) =>
-        new(client, client.StartEventPipeSession(configuration));
+    internal static EventStream Start(DiagnosticsClient client, EventPipeSessionConfiguration configuration)
+    {
+        try
+        {
+            return new EventStream(client, client.StartEventPipeSession(configuration));
+        }
+        catch (UnsupportedCommandException)
+        {
+            return new EventStream(client, client.StartEventPipeSession(AsBefore9(configuration)));
+        }
+    }
+
+    // .NET 8 gives a stack with each event, and says of its code what it wants: more than we need, never less.
+    private static EventPipeSessionConfiguration AsBefore9(EventPipeSessionConfiguration configuration) => new(
+        configuration.Providers, configuration.CircularBufferSizeInMB, requestRundown: configuration == Rundown);
 
     /// <summary>Asks the runtime to end the stream, on another thread: it answers when everything has been read.</summary>
     internal void StopSoon() => new Thread(Stop) { IsBackground = true, Name = "managed stop" }.Start();

@@ -100,7 +100,7 @@ public sealed class KindsTests : IDisposable
     [InlineData("net9.0")]
     public void Of_an_older_runtime(string framework)
     {
-        using var recording = Run([Publish("--self-contained", $"-p:TargetFramework={framework}")]);
+        using var recording = Run([PublishFor(framework, "--self-contained")]);
         AssertWhole(recording);
         AssertNamed(recording, lines: true);
     }
@@ -200,14 +200,16 @@ public sealed class KindsTests : IDisposable
         }
     }
 
+    private string Publish(params string[] options) => PublishFor("net10.0", options);
+
     // A copy of the project, so that nothing else is built in its folders meanwhile.
-    private string Publish(params string[] options)
+    private string PublishFor(string framework, params string[] options)
     {
         var source = Path.Combine(Project, "Program.cs");
         _folder.Write("kinds/kinds.csproj", $"""
             <Project Sdk="Microsoft.NET.Sdk">
               <PropertyGroup>
-                <OutputType>Exe</OutputType><TargetFramework>net10.0</TargetFramework><Nullable>enable</Nullable><ImplicitUsings>enable</ImplicitUsings>
+                <OutputType>Exe</OutputType><TargetFramework>{framework}</TargetFramework><Nullable>enable</Nullable><ImplicitUsings>enable</ImplicitUsings>
                 <AllowUnsafeBlocks>true</AllowUnsafeBlocks><RuntimeIdentifier>linux-x64</RuntimeIdentifier>
               </PropertyGroup>
               <ItemGroup><Compile Include="{source}" /></ItemGroup>
