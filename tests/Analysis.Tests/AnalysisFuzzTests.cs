@@ -41,7 +41,7 @@ public sealed class AnalysisFuzzTests : IDisposable
                 answered += yes;
                 refused += no;
             },
-            iter: 400,
+            iter: 200,
             threads: 1);
         Assert.True(answered > 400 && refused > 400, $"{answered} answered, {refused} refused");
     }

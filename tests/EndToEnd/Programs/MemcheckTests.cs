@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 
-namespace NativeHeap.EndToEnd;
+namespace NativeHeap.EndToEnd.Programs;
 
 /// <summary>
 /// Totals equal those of another tool that counts every call: memcheck's "total heap usage", to the byte. Perl keeps two

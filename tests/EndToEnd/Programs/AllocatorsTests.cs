@@ -1,4 +1,4 @@
-namespace NativeHeap.EndToEnd;
+namespace NativeHeap.EndToEnd.Programs;
 
 /// <summary>Other allocators than libc's, preloaded behind the shim, and before it.</summary>
 public sealed class AllocatorsTests : IDisposable

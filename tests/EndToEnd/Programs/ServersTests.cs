@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace NativeHeap.EndToEnd;
+namespace NativeHeap.EndToEnd.Programs;
 
 /// <summary>Servers answer the same under the profiler, and end when they are told to.</summary>
 public sealed class ServersTests : IDisposable

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace NativeHeap.EndToEnd;
+namespace NativeHeap.EndToEnd.Programs;
 
 /// <summary>Programs of every day give the same output and exit code under the profiler as without it.</summary>
 public sealed partial class RealProgramsTests : IDisposable
