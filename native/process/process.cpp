@@ -27,6 +27,9 @@ bool succeeded(Written written) {
         case Written::told_to_stop:
             switch_off(wire::off_reason::told_to_stop);
             break;
+        case Written::file_full:
+            switch_off(wire::off_reason::file_full);
+            break;
         case Written::no_room:
             switch_off(wire::off_reason::no_thread_state);
             break;

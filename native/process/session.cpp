@@ -11,12 +11,14 @@
 #include "native/process/process.h"
 #include "native/process/runtime_port.h"
 #include "native/process/settings.h"
+#include "native/process/snapshot_signal.h"
 #include "native/process/thread_exit.h"
 #include "native/sampling/sampled_blocks.h"
 #include "native/sampling/sampler.h"
 #include "native/transport/fork_page.h"
 #include "native/transport/handshake.h"
 #include "native/transport/kernel.h"
+#include "native/transport/raw_file.h"
 
 namespace nh::process {
 
@@ -66,6 +68,7 @@ void describe(wire::slot* slot, uint32_t pid, uint32_t parent_slot, uint64_t sta
     slot->start_ns = start_ns;
     slot->missed_calls = 0;
     slot->cut_ring_count = cuts;
+    slot->signal_state = static_cast<uint32_t>(snapshot_signal_state());
 }
 
 // ---- start ----
@@ -82,7 +85,7 @@ bool wanted(Settings* settings) {
         leave_no_trace_in_environment(variables);
     }
     follow_children = settings->follow;
-    return settings->socket != nullptr;
+    return settings->socket != nullptr || settings->out != nullptr;
 }
 
 bool prepare_sampling(uint64_t start_ns) {
@@ -103,20 +106,41 @@ bool prepare(uint64_t start_ns, uint32_t heir) {
     const unwind::ModuleTable modules = {own.modules, own.module_capacity, &own.header->module_count,
                                          &own.header->clock_ns, 0};
     const unwind::ReusedCodeTable reused = {own.reused, own.reused_capacity, &own.header->reused_count, 0};
-    const stacks::Tree tree = {own.nodes, own.node_capacity, &own.header->node_count};
+    const stacks::Tree tree = {own.nodes, own.node_capacity, &own.header->node_count,
+                               transport::writes_raw_file() ? transport::make_present : nullptr};
     if (!transport::wipe_fork_page_on_fork() || !map_thread_states(own, heir) || !unwind::initialise(modules, reused) ||
         !stacks::initialise(tree) || !prepare_sampling(start_ns)) {
         return false;
     }
     prepare_thread_exit();
     prepare_parking();
+    prepare_snapshot_signal(own.header->snapshot_signal);
     return true;
 }
 
-bool join_collector(uint64_t start_ns) {
+// A collector that is named and is not there leaves the file, if one is named too.
+bool write_file(const Settings& settings, uint64_t start_ns) {
+    if (settings.out == nullptr) {
+        return false;
+    }
+    transport::Region made;
+    const char* wrong =
+        transport::create_raw_file({settings.out, settings.out_limit, settings.sample_bytes, start_ns}, &made);
+    if (wrong != nullptr) {
+        say("NATIVEHEAP_OUT", wrong);
+        return false;
+    }
+    own = region = made;
+    return prepare(start_ns, 0);
+}
+
+bool begin_recording(uint64_t start_ns) {
     Settings settings;
     if (!wanted(&settings)) {
         return false;
+    }
+    if (settings.socket == nullptr) {
+        return write_file(settings, start_ns);
     }
     transport::Region joined;
     switch (transport::join({settings.socket, settings.sample_bytes, start_ns, false}, &joined)) {
@@ -129,14 +153,14 @@ bool join_collector(uint64_t start_ns) {
             return false;
         case transport::Joined::nobody:
         case transport::Joined::refused:
-            return false;
+            return write_file(settings, start_ns);
     }
     return false;
 }
 
 void start() {
     uint64_t start_ns = now_ns();
-    if (!join_collector(start_ns)) {
+    if (!begin_recording(start_ns)) {
         set_phase(Phase::off);
         return;
     }
@@ -164,12 +188,14 @@ uint32_t claim_slot() {
     for (uint32_t i = 0; i < region.slot_count; i++) {
         uint32_t nobody = static_cast<uint32_t>(wire::slot_state::free);
         if (__atomic_load_n(&region.slots[i].state, __ATOMIC_RELAXED) == nobody &&
+            (!transport::writes_raw_file() || transport::make_present(&region.slots[i], sizeof(wire::slot))) &&
             __atomic_compare_exchange_n(&region.slots[i].state, &nobody,
                                         static_cast<uint32_t>(wire::slot_state::claimed), false, __ATOMIC_ACQUIRE,
                                         __ATOMIC_RELAXED)) {
             return i;
         }
     }
+    __atomic_add_fetch(&region.header->unrecorded_children, 1, __ATOMIC_RELAXED);
     return wire::no_slot;
 }
 
@@ -385,6 +411,9 @@ bool follow_fork() {
         return false;
     }
     disown_parent_ring();
+    if (transport::writes_raw_file()) {
+        transport::refresh_raw_clock(region);
+    }
     uint32_t cuts = forget_parent_states();
     // A forked child's first thread has its process's number; no other system call than futex is allowed by now.
     describe(&region.slots[slot], own_thread_id(), slot_here, region.header->clock_ns, cuts);
@@ -454,8 +483,10 @@ attach_result end_session() {
     __atomic_store_n(&fork_page.recording, 0, __ATOMIC_SEQ_CST);
     sampling::stop();
     stop_parking();
+    stop_snapshot_signal();
     own.slots[slot_here].off_reason = static_cast<uint32_t>(wire::off_reason::detached);
     transport::wake_collector(own);
+    transport::leave_raw_file();
     give_region_back();
     return attach_result::done;
 }

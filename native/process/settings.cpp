@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "native/transport/handshake.h"
+#include "native/transport/raw_file.h"
 
 namespace nh::process {
 namespace {
@@ -18,12 +19,10 @@ const char* read_socket(const char* value, Settings* out) {
     return nullptr;
 }
 
-const char* read_out(const char* value, Settings* out) {
-    out->out = value;
-    return "is not supported yet";
-}
+constexpr uint64_t most_bytes = 1ull << 40;
 
-const char* read_sample(const char* value, Settings* out) {
+// Bytes of a size, or none.
+bool read_size(const char* value, uint64_t* out) {
     struct Unit {
         const char* name;
         uint64_t bytes;
@@ -36,19 +35,35 @@ const char* read_sample(const char* value, Settings* out) {
                                      {"MiB", 1ull << 20},
                                      {"GB", 1000'000'000},
                                      {"GiB", 1ull << 30}};
-    constexpr uint64_t most = 1ull << 40;
     uint64_t number = 0;
     const char* rest = value;
-    for (; *rest >= '0' && *rest <= '9' && number <= most; rest++) {
+    for (; *rest >= '0' && *rest <= '9' && number <= most_bytes; rest++) {
         number = number * 10 + static_cast<uint64_t>(*rest - '0');
     }
     for (const Unit& unit : units) {
-        if (rest != value && strcmp(rest, unit.name) == 0 && number <= most / unit.bytes) {
-            out->sample_bytes = number * unit.bytes;
-            return nullptr;
+        if (rest != value && strcmp(rest, unit.name) == 0 && number <= most_bytes / unit.bytes) {
+            *out = number * unit.bytes;
+            return true;
         }
     }
-    return "must be a size such as 512KiB, at most 1024GiB";
+    return false;
+}
+
+const char* read_out(const char* value, Settings* out) {
+    out->out = value;
+    return value[0] != 0 && strlen(value) <= transport::most_raw_path_bytes
+               ? nullptr
+               : "must be a file name of at most 4000 bytes";
+}
+
+const char* read_out_limit(const char* value, Settings* out) {
+    return read_size(value, &out->out_limit) && out->out_limit >= transport::smallest_raw_file
+               ? nullptr
+               : "must be a size such as 512MiB, from 64MiB to 1024GiB";
+}
+
+const char* read_sample(const char* value, Settings* out) {
+    return read_size(value, &out->sample_bytes) ? nullptr : "must be a size such as 512KiB, at most 1024GiB";
 }
 
 const char* read_follow(const char* value, Settings* out) {
@@ -60,7 +75,7 @@ struct Setting {
     const char* name;  // after NATIVEHEAP_
     const char* (*read)(const char* value, Settings* out);
 };
-constexpr Settings defaults = {nullptr, nullptr, 0, true};
+constexpr Settings defaults = {nullptr, nullptr, 4ull << 30, 0, true};
 #define NH_SETTING(name, read, initial, meaning) {#name, read},
 constexpr Setting table[] = {
 #include "native/process/settings.def"

@@ -6,7 +6,8 @@ namespace nh::process {
 
 struct Settings {
     const char* socket;     // NATIVEHEAP_SOCKET; null: run unprofiled
-    const char* out;        // NATIVEHEAP_OUT
+    const char* out;        // NATIVEHEAP_OUT; null: none
+    uint64_t out_limit;     // NATIVEHEAP_OUT_LIMIT
     uint64_t sample_bytes;  // NATIVEHEAP_SAMPLE; 0: exact
     bool follow;            // NATIVEHEAP_FOLLOW
 };

@@ -12,6 +12,8 @@ struct Tree {
     wire::node* nodes;
     uint32_t capacity;
     uint32_t* count;  // atomic
+    // Called before a node is stored to first; false: it must not be. Null: all may be.
+    bool (*make_present)(const void* start, uint64_t bytes) = nullptr;
 };
 
 // Per-thread state, zero-filled before first use; too large for a target's stack.

@@ -73,6 +73,9 @@ uint32_t ContextTree::insert(uint32_t parent, uint64_t pc, uint32_t limit) {
         return 0;
     }
     wire::node& node = tree_.nodes[index];
+    if (tree_.make_present != nullptr && !tree_.make_present(&node, sizeof(node))) {
+        return 0;
+    }
     node.pc = pc;
     node.parent = parent;
     uint32_t first = __atomic_load_n(&tree_.nodes[parent].first_child, __ATOMIC_RELAXED);

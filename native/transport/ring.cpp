@@ -3,10 +3,12 @@
 #include <time.h>
 
 #include "native/transport/kernel.h"
+#include "native/transport/raw_file.h"
 
 namespace nh::transport {
 namespace {
 
+constexpr uint64_t unset_clock = ~0ull;
 constexpr uint64_t stuck_ns = 2'000'000'000;
 constexpr uint32_t stuck_looks = stuck_ns / look_again_ns;
 
@@ -34,6 +36,9 @@ uint64_t used_bytes(const RingWriter& ring) {
 }
 
 Written wait_for_room(const Region& region, RingWriter& ring, uint64_t bytes) {
+    if (writes_raw_file()) {
+        return recording_mark() == ring.mark ? spill(region, ring) : Written::not_recording;
+    }
     wire::ring* header = ring.span.header;
     Patience patience(region);
     for (;;) {
@@ -69,6 +74,9 @@ void wake_collector(const Region& region) {
 Patience::Patience(const Region& region) : region_(region), seen_clock_(collector_clock(region)), since_ns_(now_ns()) {}
 
 Written Patience::look() {
+    if (writes_raw_file()) {
+        return Written::yes;
+    }
     if (collector_died(region_)) {
         return Written::collector_died;
     }
@@ -90,29 +98,68 @@ Written Patience::look() {
 void open_ring(RingWriter& ring, uint32_t mark) {
     ring.head = __atomic_load_n(&ring.span.header->head, __ATOMIC_ACQUIRE);
     ring.limit = 0;
-    ring.clock = ~0ull;
+    ring.clock = unset_clock;
     ring.mark = mark;
 }
 
-Written make_room(const Region& region, RingWriter& ring, uint32_t bytes, uint8_t** out) {
+namespace {
+
+// A word-sized event, or the first word of a pad, of which `bytes` count; there is room for it.
+Written put_word(RingWriter& ring, uint64_t word, uint64_t bytes) {
+    if (recording_mark() != ring.mark) {
+        return Written::not_recording;
+    }
+    __builtin_memcpy(ring.span.data + (ring.head & (ring.span.capacity - 1)), &word, sizeof(word));
+    ring.head += bytes;
+    __atomic_store_n(&ring.span.header->head, ring.head, __ATOMIC_RELEASE);
+    return Written::yes;
+}
+
+// Room at the ring's end, or after a pad.
+Written clear(const Region& region, RingWriter& ring, uint32_t bytes) {
     uint64_t capacity = ring.span.capacity;
     uint64_t to_end = capacity - (ring.head & (capacity - 1));
     uint64_t pad = to_end < bytes ? to_end : 0;
+    Written written = Written::yes;
     if (used_bytes(ring) + pad + bytes > capacity) {
-        Written written = wait_for_room(region, ring, pad + bytes);
-        if (written != Written::yes) {
-            return written;
-        }
+        written = wait_for_room(region, ring, pad + bytes);
     }
-    if (pad != 0) {
-        if (recording_mark() != ring.mark) {
-            return Written::not_recording;
-        }
-        wire::pad_event event = {event_head(wire::event_kind::pad, pad)};
-        __builtin_memcpy(ring.span.data + (ring.head & (capacity - 1)), &event, sizeof(event));
-        ring.head += pad;
-        __atomic_store_n(&ring.span.header->head, ring.head, __ATOMIC_RELEASE);
+    return written == Written::yes && pad != 0 ? put_word(ring, event_head(wire::event_kind::pad, pad), pad) : written;
+}
+
+// Nobody renews the clock of a raw file: every event comes by here (the limit is where the ring's head is), and a
+// change of the time stands before it.
+Written make_raw_room(const Region& region, RingWriter& ring, uint32_t bytes, uint8_t** out) {
+    if (!make_ring_present(ring)) {
+        return Written::file_full;
     }
+    refresh_raw_clock(region);
+    uint64_t now = __atomic_load_n(&region.header->clock_ns, __ATOMIC_RELAXED);
+    Written written = Written::yes;
+    if (now != ring.clock && ring.clock != unset_clock) {
+        written = clear(region, ring, sizeof(wire::time_event));
+        written = written == Written::yes
+                      ? put_word(ring, event_head(wire::event_kind::time, now), sizeof(wire::time_event))
+                      : written;
+        ring.clock = now;
+    }
+    written = written == Written::yes ? clear(region, ring, bytes) : written;
+    ring.limit = ring.head + bytes;
+    *out = ring.span.data + (ring.head & (ring.span.capacity - 1));
+    return written;
+}
+
+}  // namespace
+
+Written make_room(const Region& region, RingWriter& ring, uint32_t bytes, uint8_t** out) {
+    if (writes_raw_file()) {
+        return make_raw_room(region, ring, bytes, out);
+    }
+    Written written = clear(region, ring, bytes);
+    if (written != Written::yes) {
+        return written;
+    }
+    uint64_t capacity = ring.span.capacity;
     // Half full is the first limit, at which a sleeping collector is woken; the end of the room is the second.
     uint64_t used = used_bytes(ring);
     if (used + bytes > capacity / 2) {

@@ -14,7 +14,8 @@ enum class Written : uint8_t {
     collector_died,   // the ring is full and nobody will ever drain it
     collector_stuck,  // it lives by its mutex, but its clock stands still
     told_to_stop,
-    no_room,  // no ring of its own, and a shared one could not be had
+    file_full,  // a raw file's limit is reached, or its disk is full
+    no_room,    // no ring of its own, and a shared one could not be had
 };
 
 struct RingWriter {

@@ -30,25 +30,37 @@ internal static class ListenVerb
         Required = true,
     };
 
+    private static readonly SnapshotSettings Snapshots = new();
+
     public static Verb Create()
     {
         var verb = new Verb(
             "listen",
             "Records the programs that others start with LD_PRELOAD=…/libnativeheap.so NATIVEHEAP_SOCKET=PATH, until it is interrupted.",
-            "nativeheap listen --socket /run/user/1000/nativeheap -o traces")
+            "nativeheap listen --socket /run/user/1000/nativeheap -o traces",
+            "nativeheap listen --socket /run/user/1000/nativeheap -o traces --snapshot-limit 90% --snapshot-signal USR2")
         {
             Socket, Folder,
         };
-        verb.SetAction(result => Run(result.GetValue(Socket)!, result.GetValue(Folder)!));
+        foreach (var option in Snapshots.Options)
+        {
+            verb.Add(option);
+        }
+        verb.SetAction(result => Run(result.GetValue(Socket)!, result.GetValue(Folder)!, Snapshots.Read(result)));
         return verb;
     }
 
-    private static int Run(string socket, string folder)
+    private static int Run(string socket, string folder, SnapshotOptions snapshots)
     {
         Prepare(folder);
         using var listener = new Listener(socket, new ListenerOptions
         {
-            Recording = new SessionOptions { Examiner = new HeapExaminer(), Judge = LeakPlan.Usual.Judge },
+            Recording = new SessionOptions
+            {
+                Examiner = new HeapExaminer(),
+                Judge = LeakPlan.Usual.Judge,
+                Snapshots = snapshots,
+            },
             Create = newcomer => CreateTrace(folder, newcomer),
             Conclude = Conclude,
             Describe = (trace, newcomer) => TraceDescription.Describe(trace.Describe, newcomer.Command),

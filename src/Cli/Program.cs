@@ -28,6 +28,7 @@ internal static class Program
         PauseVerb.Create(),
         ResumeVerb.Create(),
         ListenVerb.Create(),
+        ConvertVerb.Create(),
         DemoVerb.Create(),
         DoctorVerb.Create(),
     ];

@@ -74,6 +74,24 @@ internal static class Quantities
         return new Option<int?>(name) { HelpName = helpName, Description = description, CustomParser = Convert };
     }
 
+    /// <summary>An option that takes a percentage, with or without its sign; null when it is not given.</summary>
+    public static Option<int?> PercentOption(string name, int least, int most, string description)
+    {
+        int? Convert(ArgumentResult argument)
+        {
+            var text = argument.Tokens.Count == 1 ? argument.Tokens[0].Value : "";
+            var digits = text.EndsWith('%') ? text[..^1] : text;
+            if (int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= least && value <= most)
+            {
+                return value;
+            }
+            argument.AddError(string.Create(
+                CultureInfo.InvariantCulture, $"{name}: '{text}' is not a percentage from {least}% to {most}%"));
+            return null;
+        }
+        return new Option<int?>(name) { HelpName = "PERCENT", Description = description, CustomParser = Convert };
+    }
+
     private delegate bool Parser(string text, out long value);
 
     private static Option<long?> Quantity(

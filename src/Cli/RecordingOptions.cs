@@ -25,11 +25,7 @@ internal sealed class RecordingOptions
 
     private readonly Option<string> _follow;
 
-    private readonly Option<long?> _interval = Quantities.DurationOption(
-        "--snapshot-interval", "Take a snapshot each time so much time has passed.");
-
-    private readonly Option<long?> _growth = Quantities.SizeOption(
-        "--snapshot-growth", "Take a snapshot each time so many bytes more are live.");
+    private readonly SnapshotSettings _snapshots = new();
 
     private readonly Option<long?> _sample = Quantities.SizeOption(
         "--sample", "Record samples, one in so many bytes on average: figures are estimates then, and cost next to nothing.");
@@ -50,7 +46,7 @@ internal sealed class RecordingOptions
     /// <summary>Adds them to a verb.</summary>
     public void AddTo(Verb verb)
     {
-        foreach (var option in (Option[])[_output, _force, _plot, _follow, _interval, _growth, _sample])
+        foreach (var option in (Option[])[_output, _force, _plot, _follow, .. _snapshots.Options, _sample])
         {
             verb.Add(option);
         }
@@ -75,7 +71,6 @@ internal sealed class RecordingOptions
         Judge = LeakPlan.Usual.Judge,
         SampleBytes = SampleSetting.Choose(Quantities.Positive(result, _sample)),
         FollowChildren = result.GetValue(_follow) == "yes",
-        SnapshotIntervalNs = Quantities.Positive(result, _interval),
-        SnapshotGrowthBytes = Quantities.Positive(result, _growth),
+        Snapshots = _snapshots.Read(result),
     };
 }

@@ -163,7 +163,7 @@ internal sealed class BatchFiller
     /// <summary>Whether every event of a process was received.</summary>
     public static bool IsComplete(TrackedProcess process) =>
         process.Heap.LostEvents == 0 && process.Faults == 0 && process.MissedCalls == 0
-        && process is { WasOff: false, WasPaused: false };
+        && process is { WasOff: false, WasPaused: false, HasUnrecordedChildren: false };
 
     // A row whose stack did not change is stale nevertheless when its share at the peak was kept for a peak that is
     // not the highest any more.

@@ -57,6 +57,9 @@ public sealed class Recording : IDisposable
         _committer = new TraceCommitter(writer);
     }
 
+    /// <summary>When the first process started, since 1970; null: it is starting now.</summary>
+    public long? StartUnixNs { get; init; }
+
     /// <summary>A forked child was found; whoever can tell how it ends calls <see cref="NoteEnd"/> then.</summary>
     public event Action<ForkedProcess>? ProcessFound;
 
@@ -174,6 +177,18 @@ public sealed class Recording : IDisposable
     public bool NoteEnd(ProcessId process, ProcessEnding ending, ulong clockNs, int? exitCode = null, int? signal = null) =>
         _drain.NoteEnd(process, new ProcessEnd(ending, RelativeNs(clockNs), exitCode, signal));
 
+    /// <summary>Whether a process has got the signal for a snapshot since the last call.</summary>
+    public bool TakeSignals()
+    {
+        var any = false;
+        foreach (var region in _drain.Regions)
+        {
+            any |= region.TakeSignals();
+        }
+
+        return any;
+    }
+
     /// <summary>Adds a remark to a process's row.</summary>
     public void Note(ProcessId process, string text)
     {
@@ -230,7 +245,7 @@ public sealed class Recording : IDisposable
 
     /// <summary>Marks this moment: what is alive in each process, and block by block when it was asked for.</summary>
     /// <param name="name">Null: it has its number only.</param>
-    /// <param name="reason">'asked', 'interval' or 'growth'.</param>
+    /// <param name="reason">A word of the schema.</param>
     /// <returns>The snapshot; null when the name is taken.</returns>
     public Snapshot? TakeSnapshot(string? name, string reason)
     {
@@ -468,7 +483,7 @@ public sealed class Recording : IDisposable
         var ago = (_shared.ClockNs - _shared.StartNs) / 100; // ticks of 100 ns
         var unixTicks = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks - (long)ago;
         var meta = _committer.Batch.Meta;
-        meta.Add(("start_unix_ns", unixTicks * 100));
+        meta.Add(("start_unix_ns", StartUnixNs ?? (unixTicks * 100)));
         meta.Add(("start_monotonic_ns", (long)_shared.StartNs));
         meta.Add(("exact", sampleBytes == 0 ? 1 : 0));
         meta.Add(("sample_bytes", (long)Math.Min(sampleBytes, long.MaxValue)));

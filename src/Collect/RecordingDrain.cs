@@ -295,6 +295,10 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
             {
                 _ready.Add(ring);
             }
+            else
+            {
+                ring.NoteFault();
+            }
         }
     }
 

@@ -20,6 +20,7 @@ internal sealed unsafe class RingFeed
     private readonly IDrainHost _host;
     private readonly int _index;
     private TrackedProcess? _process;
+    private bool _isFaultNoted;
     private ushort _thread;
     private uint _timeMs;
     private int _stream;
@@ -69,12 +70,27 @@ internal sealed unsafe class RingFeed
         }
 
         Reader.Publish();
-        if (Reader.Fault != RingFault.None && _process is not null)
+        NoteFault();
+    }
+
+    /// <summary>Notes, once, that the ring cannot be read any more, if it is so.</summary>
+    public void NoteFault()
+    {
+        if (Reader.Fault == RingFault.None || _isFaultNoted)
         {
-            _process.Faults++;
-            _process.AddNote("an unreadable record ended the reading of a ring");
-            _process = null;
+            return;
         }
+
+        _isFaultNoted = true;
+        if (_process is null)
+        {
+            Strays++;
+            return;
+        }
+
+        _process.Faults++;
+        _process.AddNote("an unreadable record ended the reading of a ring");
+        _process = null;
     }
 
     /// <summary>The process has ended.</summary>

@@ -2,6 +2,7 @@ using System.Globalization;
 using NativeHeap.Collect.Heap;
 using NativeHeap.Collect.Stacks;
 using NativeHeap.Model;
+using NativeHeap.Wire;
 
 namespace NativeHeap.Collect;
 
@@ -10,6 +11,7 @@ internal sealed class TrackedProcess : IDisposable
 {
     private readonly Dictionary<int, int> _streamByRing = [];
     private long _cutAllocations;
+    private SignalState _signalSeen;
     private bool _isDisposed;
     private readonly Dictionary<int, int> _firstByStack = [];
     private readonly List<int> _cut = []; // totals whose stacks lack frames
@@ -81,6 +83,9 @@ internal sealed class TrackedProcess : IDisposable
     /// <summary>The shim turned itself off.</summary>
     public bool WasOff { get; set; }
 
+    /// <summary>Processes were forked from it, or from those, that are not in the trace.</summary>
+    public bool HasUnrecordedChildren { get; set; }
+
     /// <summary>Recording was paused while it lived.</summary>
     public bool WasPaused { get; set; }
 
@@ -103,6 +108,19 @@ internal sealed class TrackedProcess : IDisposable
 
     /// <summary>Number of the heap-check that it waited for last.</summary>
     public uint CheckSeen { get; set; }
+
+    /// <summary>Notes what has become of the signal for snapshots.</summary>
+    public void SeeSignal(SignalState state)
+    {
+        var isNew = state != _signalSeen;
+        _signalSeen = state;
+        if (isNew && state is (SignalState.Kept or SignalState.TakenBack))
+        {
+            AddNote(state == SignalState.Kept
+                ? "has a use of its own for the snapshot signal, which takes no snapshots of it"
+                : "found a use of its own for the snapshot signal, which takes no snapshots of it any more");
+        }
+    }
 
     /// <summary>First row of its threads in the trace, by thread index.</summary>
     public List<int> ThreadRows { get; } = [];

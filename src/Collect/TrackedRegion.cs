@@ -11,6 +11,7 @@ internal sealed class TrackedRegion
     private readonly IDrainHost _host;
     private readonly ReusedCodeTable _reused;
     private int _lastSlot;
+    private uint _signals;
     private readonly RecordingShared _shared;
 
     /// <summary>A region of which nothing has been read.</summary>
@@ -91,6 +92,15 @@ internal sealed class TrackedRegion
         return true;
     }
 
+    /// <summary>Whether a process of it got the signal for a snapshot since the last call.</summary>
+    public bool TakeSignals()
+    {
+        var wanted = View.SnapshotsWanted;
+        var any = wanted != _signals;
+        _signals = wanted;
+        return any;
+    }
+
     /// <summary>Reads what the shim has said about modules and reused code since the last time.</summary>
     public void RefreshModules()
     {
@@ -123,6 +133,13 @@ internal sealed class TrackedRegion
             process.Heap.Changed = true;
         }
 
+        if (View.UnrecordedChildren > 0 && process is { Slot: 0, HasUnrecordedChildren: false })
+        {
+            process.HasUnrecordedChildren = true;
+            process.AddNote("some of the processes that were forked are not recorded: there was no room for so many");
+        }
+
+        process.SeeSignal((SignalState)slot.SignalState);
         process.WasOff = (OffReason)slot.OffReason is not (OffReason.None or OffReason.Detached);
     }
 

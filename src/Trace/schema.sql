@@ -263,7 +263,7 @@ CREATE TABLE gc_pause (
 CREATE TABLE snapshot (
     id INTEGER PRIMARY KEY,             -- TRACE@id
     name TEXT UNIQUE,                   -- TRACE@name
-    reason TEXT NOT NULL,               -- 'asked', 'interval', 'growth'
+    reason TEXT NOT NULL,               -- 'asked', 'interval', 'growth', 'peak', 'rss', 'limit', 'signal'
     time_ns INTEGER NOT NULL
 );
 

@@ -98,6 +98,16 @@ public sealed unsafe class RegionView
         _region->ParkSignal = (uint)parkSignal;
     }
 
+    /// <summary>Asks processes to stand in for a signal. Before the region is handed over.</summary>
+    /// <param name="signal">Its number; 0: none.</param>
+    public void AskForSignal(int signal) => _region->SnapshotSignal = (uint)signal;
+
+    /// <summary>Forked children that found no slot.</summary>
+    public uint UnrecordedChildren => Volatile.Read(ref _region->UnrecordedChildren);
+
+    /// <summary>How often a process got that signal; grows, and wraps around.</summary>
+    public uint SnapshotsWanted => Volatile.Read(ref _region->SnapshotsWanted);
+
     /// <summary>Number of the heap-check that a process waits for; 0: it has never waited.</summary>
     public uint CheckWanted(int slot) => Volatile.Read(ref SlotAt(slot)->CheckWanted);
 
@@ -173,6 +183,7 @@ public sealed unsafe class RegionView
         slot->MissedCalls = 0;
         slot->CutRingCount = 0;
         slot->CheckWanted = slot->CheckDone = 0;
+        slot->SignalState = 0;
         slot->ParkWanted = slot->ParkDone = slot->Parked = 0;
         Volatile.Write(ref slot->State, (uint)Wire.SlotState.Free);
     }

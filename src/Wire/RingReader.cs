@@ -165,9 +165,11 @@ public sealed unsafe class RingReader
         return false;
     }
 
-    // 0: no such kind, or padding of an impossible length.
+    /// <summary>Bytes of a record.</summary>
+    /// <param name="word">Its first word.</param>
+    /// <returns>0: no such kind, or padding of an impossible length.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong Size(ulong word)
+    public static ulong Size(ulong word)
     {
         switch ((EventKind)(word >> (int)WireConstants.KindShift))
         {

@@ -66,6 +66,14 @@ internal sealed class DrainLoop : IDisposable
     /// <summary>Commits and waits until it can be read. On the loop's thread.</summary>
     public void Flush() => GuardWrites(_recording.Flush);
 
+    /// <summary>Takes a snapshot and waits until it can be read: its process may not live long. On the loop's thread.</summary>
+    /// <param name="reason">A word of the schema.</param>
+    public void TakeSnapshot(string reason)
+    {
+        Snap(reason);
+        Flush();
+    }
+
     /// <summary>Ends the loop after what was posted before. Any other thread; the recording is the caller's then.</summary>
     public void Stop()
     {
@@ -113,9 +121,13 @@ internal sealed class DrainLoop : IDisposable
         var now = _heartbeat.NowNs;
         _recording.Tick(now);
         var any = _recording.DrainOnce();
-        if (Failure is null && _triggers.Due(now, _recording.LiveBytes) is { } reason)
+        if (_recording.TakeSignals())
         {
-            GuardWrites(() => _recording.TakeSnapshot(null, reason));
+            TakeSnapshot("signal");
+        }
+        if (_triggers.Due(now, _recording.LiveBytes) is { } reason)
+        {
+            Snap(reason);
         }
         if (now >= _nextCommitNs)
         {
@@ -124,6 +136,12 @@ internal sealed class DrainLoop : IDisposable
             _nextCommitNs = now + CommitPeriodNs;
         }
         return any;
+    }
+
+    private void Snap(string reason)
+    {
+        GuardWrites(() => _recording.TakeSnapshot(null, reason));
+        _triggers.Taken(_recording.LiveBytes);
     }
 
     private void RunPosted()

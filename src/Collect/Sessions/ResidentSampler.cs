@@ -25,6 +25,8 @@ internal sealed class ResidentSampler : IDisposable
     private readonly List<(ProcessId Id, ProcessReader Reader)> _processes = [];
     private readonly ManualResetEventSlim _stop = new();
     private readonly Action<Action<Recording>> _post;
+    private readonly MemoryWatch? _watch;
+    private readonly Action<string> _trigger;
     private readonly Thread _thread;
     private ulong _ledgerPauseNs = FirstLook * 1_000_000UL;
     private ulong _nextLedgerNs;
@@ -32,9 +34,13 @@ internal sealed class ResidentSampler : IDisposable
 
     /// <summary>Starts the thread.</summary>
     /// <param name="post">Hands over what was seen.</param>
-    public ResidentSampler(Action<Action<Recording>> post)
+    /// <param name="watch">Tells whether it is time for a snapshot; null: nobody wants to know.</param>
+    /// <param name="trigger">Has one taken, for a reason.</param>
+    public ResidentSampler(Action<Action<Recording>> post, MemoryWatch? watch, Action<string> trigger)
     {
         _post = post;
+        _watch = watch;
+        _trigger = trigger;
         _thread = new Thread(Run) { IsBackground = true, Name = "resident" };
         _thread.Start();
     }
@@ -90,13 +96,15 @@ internal sealed class ResidentSampler : IDisposable
             {
                 processes = [.. _processes.Take(MostProcesses)];
             }
+            _watch?.BeginRound();
+            _watch?.Keep(processes.Select(process => process.Reader.Pid).ToHashSet());
             foreach (var (id, reader) in processes)
             {
                 LookAtSize(id, reader);
             }
             if (processes.Length > 0)
             {
-                pause = Math.Min(pause + 1, LongestPause);
+                pause = _watch?.IsNear == true ? FirstLook : Math.Min(pause + 1, LongestPause);
                 LookAtParts(processes[0].Id, processes[0].Reader);
             }
         }
@@ -108,6 +116,10 @@ internal sealed class ResidentSampler : IDisposable
         {
             var now = Heartbeat.Clock();
             _post(recording => recording.AddResident(id, now, bytes));
+            if (_watch?.Look(reader.Pid, bytes) is { } reason)
+            {
+                _trigger(reason);
+            }
         }
     }
 

@@ -31,9 +31,6 @@ public sealed record SessionOptions
     /// <summary>Whether the command starts .NET: its runtime then waits at its start until its methods are being told.</summary>
     public bool ExpectsRuntime { get; init; }
 
-    /// <summary>Nanoseconds between snapshots; null: none by time.</summary>
-    public long? SnapshotIntervalNs { get; init; }
-
-    /// <summary>A snapshot each time so many bytes more are live; null: none by growth.</summary>
-    public long? SnapshotGrowthBytes { get; init; }
+    /// <summary>When snapshots are taken.</summary>
+    public SnapshotOptions Snapshots { get; init; } = new();
 }

@@ -28,6 +28,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
     private readonly ProcessMappings _mappings;
     private readonly Runtimes _runtimes;
     private readonly ulong _sampleBytes; // of every region: figures of one trace have one meaning
+    private readonly int _snapshotSignal; // 0: none
     private readonly Dictionary<SharedRegion, Arrival> _arriving = []; // the poll thread's
     private readonly HashSet<int> _awaited = []; // the poll thread's: welcomed, and not yet followed
     private readonly Dictionary<IRegionMemory, Image> _images = []; // the drain's
@@ -50,9 +51,11 @@ internal sealed class TargetHost : IServerHost, IDisposable
         Heartbeat heartbeat,
         ResidentSampler sampler,
         ulong sampleBytes,
+        int snapshotSignal,
         string tracePath)
     {
         _sampleBytes = sampleBytes;
+        _snapshotSignal = snapshotSignal;
         _mappings = mappings;
         _runtimes = runtimes;
         _recording = recording;
@@ -230,6 +233,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
             region.AwaitRuntime();
         }
 
+        region.View.AskForSignal(_snapshotSignal);
         Checks?.Prepare(region.View);
         Adopt(region);
         return (region, WelcomeStatus.Accepted);

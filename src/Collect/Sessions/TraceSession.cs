@@ -1,6 +1,7 @@
 using NativeHeap.Collect.Checks;
 using NativeHeap.Collect.Server;
 using NativeHeap.Managed;
+using NativeHeap.Memory.Proc;
 using NativeHeap.Trace;
 
 namespace NativeHeap.Collect.Sessions;
@@ -31,11 +32,12 @@ public sealed class TraceSession : IDisposable
     {
         var mappings = new ProcessMappings();
         _recording = new Recording(writer, mappings);
-        _drain = new DrainLoop(_recording, heartbeat, new SnapshotTriggers(options.SnapshotIntervalNs, options.SnapshotGrowthBytes));
-        _sampler = new ResidentSampler(_drain.Post);
+        _drain = new DrainLoop(_recording, heartbeat, new SnapshotTriggers(options.Snapshots));
+        var watch = options.Snapshots.WatchMemory ? new MemoryWatch(options.Snapshots, pid => MemoryLimits.Of(pid)) : null;
+        _sampler = new ResidentSampler(_drain.Post, watch, reason => _drain.Post(_ => _drain.TakeSnapshot(reason)));
         _runtimes = new Runtimes(commands);
         _host = new TargetHost(
-            _recording, mappings, _runtimes, poll, _drain, heartbeat, _sampler, (ulong)options.SampleBytes,
+            _recording, mappings, _runtimes, poll, _drain, heartbeat, _sampler, (ulong)options.SampleBytes, options.Snapshots.Signal,
             Path.GetFullPath(writer.Path));
         _checks = options.Examiner is { } examiner ? new HeapChecks(_drain, _recording, examiner, options, writer.Path) : null;
         if (_checks is not null)

@@ -36,17 +36,17 @@ internal sealed class Listening : IDisposable
     };
 
     /// <summary>Starts one and waits until it listens.</summary>
-    public static Listening Start(TempFolder folder, Surroundings? surroundings = null)
+    public static Listening Start(TempFolder folder, Surroundings? surroundings = null, params string[] options)
     {
-        var listening = Begin(folder["s"], folder["traces"], surroundings);
+        var listening = Begin(folder["s"], folder["traces"], surroundings, options);
         WaitUntil(() => listening.IsThere, "the collector does not listen");
         return listening;
     }
 
     /// <summary>Starts one that may be refused.</summary>
-    public static Listening Begin(string socket, string traces, Surroundings? surroundings = null)
+    public static Listening Begin(string socket, string traces, Surroundings? surroundings = null, params string[] options)
     {
-        string[] command = ["dotnet", Built.Command, "listen", "--socket", socket, "-o", traces];
+        string[] command = ["dotnet", Built.Command, "listen", "--socket", socket, "-o", traces, .. options];
         return new Listening(Program.Start(command, surroundings), socket, traces);
     }
 
@@ -94,6 +94,31 @@ internal sealed class Listening : IDisposable
         var written = "";
         WaitUntil(() => (written = Find(pid)) != "" && IsClosed(written), $"no whole trace of {pid} in {Traces}");
         return written;
+    }
+
+    /// <summary>Reason and live bytes of each snapshot of a program up to now: "growth 4096|asked 8192".</summary>
+    public string Snapshots(int pid)
+    {
+        if (Find(pid) is not { Length: > 0 } trace)
+        {
+            return "";
+        }
+        try
+        {
+            using var connection = new SqliteConnection($"Data Source={trace};Mode=ReadOnly;Pooling=False");
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = """
+                SELECT group_concat(line, '|') FROM (
+                    SELECT reason || ' ' || (SELECT coalesce(sum(bytes), 0) FROM snapshot_total WHERE snapshot_id = id) AS line
+                    FROM snapshot ORDER BY id)
+                """;
+            return command.ExecuteScalar() as string ?? "";
+        }
+        catch (SqliteException)
+        {
+            return ""; // no tables in it yet, or it is just being closed
+        }
     }
 
     /// <summary>What <c>report --json</c> says of a program's trace, once it is written whole.</summary>

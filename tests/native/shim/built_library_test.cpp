@@ -86,6 +86,8 @@ TEST(BuiltLibrary, exports_the_interposed_functions_and_its_interface_and_nothin
                                                "execl",
                                                "execlp",
                                                "execle",
+                                               "sigaction",
+                                               "signal",
                                                "__lsan_disable",
                                                "__lsan_enable",
                                                "__lsan_ignore_object",

@@ -210,9 +210,9 @@ TEST(Handshake, a_region_that_is_not_as_promised_is_not_used) {
 
 TEST(Settings, that_are_unknown_or_bad_are_said_once_and_leave_the_program_alone) {
     const std::pair<const char*, const char*> cases[] = {
-        {"NATIVEHEAP_SOKET=/tmp/x", "is no setting"},      {"NATIVEHEAP_FOLLOW=maybe", "must be yes or no"},
-        {"NATIVEHEAP_SAMPLE=many", "must be a size"},      {"NATIVEHEAP_SAMPLE=99999999999999999999", "must be a size"},
-        {"NATIVEHEAP_OUT=/tmp/x", "is not supported yet"},
+        {"NATIVEHEAP_SOKET=/tmp/x", "is no setting"}, {"NATIVEHEAP_FOLLOW=maybe", "must be yes or no"},
+        {"NATIVEHEAP_SAMPLE=many", "must be a size"}, {"NATIVEHEAP_SAMPLE=99999999999999999999", "must be a size"},
+        {"NATIVEHEAP_OUT=", "must be a file name"},   {"NATIVEHEAP_OUT_LIMIT=1MB", "must be a size"},
     };
     for (const auto& [setting, complaint] : cases) {
         Recording run({target_path("entry_points")}, {}, {setting});
