@@ -13,6 +13,8 @@ NH_INTERPOSED(NH_DECLARE)
 
 namespace nh::interpose {
 
+constinit Real real_functions = {};
+
 namespace {
 
 // Where an allocator and libc both lack one: as if there were no memory.
@@ -27,6 +29,54 @@ size_t no_usable_size(void*) {
     return 0;
 }
 
+// Fresh pages are zero and stay untouched: reading one costs no memory, writing it does.
+void clear(uint8_t* at, size_t bytes) {
+    constexpr size_t piece = 4096;
+    for (size_t length; bytes != 0; at += length, bytes -= length) {
+        length = bytes < piece ? bytes : piece;
+        if (at[0] != 0 || memcmp(at, at + 1, length - 1) != 0) {
+            memset(at, 0, length);
+        }
+    }
+}
+
+void* cleared_memory(size_t count, size_t bytes) {
+    size_t total;
+    if (__builtin_mul_overflow(count, bytes, &total)) {
+        return no_memory(0);
+    }
+    void* block = real_functions.malloc(total);
+    if (block != nullptr) {
+        clear(static_cast<uint8_t*>(block), total);
+    }
+    return block;
+}
+int posix_aligned_memory(void** out, size_t alignment, size_t bytes) {
+    if (alignment < sizeof(void*)) {
+        return EINVAL;
+    }
+    const int before = errno;
+    void* block = real_functions.aligned_alloc(alignment, bytes);
+    const int error = block != nullptr ? 0 : errno;
+    errno = before;
+    if (block != nullptr) {
+        *out = block;
+    }
+    return error;
+}
+void* page_aligned_memory(size_t bytes) {
+    return real_functions.aligned_alloc(4096, bytes);
+}
+
+// Some functions of musl call malloc and aligned_alloc by their names, which are ours: one block would be told twice.
+// What they do is done here.
+void replace_musls_detours(Real& real) {
+    real.calloc = cleared_memory;
+    real.posix_memalign = posix_aligned_memory;
+    real.memalign = real.aligned_alloc;
+    real.valloc = page_aligned_memory;
+}
+
 void fill_in_missing(Real& real) {
     real.pvalloc = real.pvalloc != nullptr ? real.pvalloc : no_memory;
     real.valloc = real.valloc != nullptr ? real.valloc : no_memory;
@@ -37,14 +87,15 @@ void fill_in_missing(Real& real) {
 
 }  // namespace
 
-constinit Real real_functions = {};
-
 // Written out, not in a loop over a table: a table of names would need relocations.
 void find_real_functions() {
 #define NH_FIND(name, result, ...) \
     real_functions.name = reinterpret_cast<result (*)(__VA_ARGS__)>(process::find_next_function(#name));
     NH_INTERPOSED(NH_FIND)
 #undef NH_FIND
+    if (!process::is_glibc()) {
+        replace_musls_detours(real_functions);
+    }
     fill_in_missing(real_functions);
     __atomic_store_n(&real_functions.found, 1, __ATOMIC_RELEASE);
 }

@@ -2,10 +2,13 @@
 
 #include <elf.h>
 #include <fcntl.h>
+#include <sys/auxv.h>
 
 #include "native/transport/kernel.h"
 
 extern __attribute__((visibility("hidden"))) ElfW(Dyn) _DYNAMIC[];
+
+#pragma weak _r_debug  // musl has none
 
 namespace nh::process {
 namespace {
@@ -189,6 +192,27 @@ const link_map* libraries_by_loader_base() {
     return nullptr;
 }
 
+// The gABI's way: DT_DEBUG of the main program.
+const link_map* libraries_by_program() {
+    const auto* segments = reinterpret_cast<const ElfW(Phdr)*>(getauxval(AT_PHDR));
+    uintptr_t base = 0;
+    const ElfW(Phdr)* dynamic = nullptr;
+    for (unsigned long i = 0; segments != nullptr && i < getauxval(AT_PHNUM); i++) {
+        if (segments[i].p_type == PT_PHDR) {
+            base = reinterpret_cast<uintptr_t>(segments) - segments[i].p_vaddr;
+        } else if (segments[i].p_type == PT_DYNAMIC) {
+            dynamic = &segments[i];
+        }
+    }
+    const auto* entry = reinterpret_cast<const ElfW(Dyn)*>(dynamic != nullptr ? base + dynamic->p_vaddr : 0);
+    for (; entry != nullptr && entry->d_tag != DT_NULL; entry++) {
+        if (entry->d_tag == DT_DEBUG && entry->d_un.d_ptr != 0) {
+            return reinterpret_cast<const r_debug*>(entry->d_un.d_ptr)->r_map;
+        }
+    }
+    return nullptr;
+}
+
 uintptr_t find_after_us(const char* name) {
     bool after_us = false;
     for (const link_map* library = loaded_libraries(); library != nullptr; library = library->l_next) {
@@ -209,8 +233,15 @@ bool relocated() {
     return relocated_address == &relocated_address;
 }
 
+bool is_glibc() {
+    return !relocated() || &_r_debug != nullptr;  // musl relocates every library before it runs code of any
+}
+
 const link_map* loaded_libraries() {
-    return relocated() ? _r_debug.r_map : libraries_by_loader_base();
+    if (!relocated()) {
+        return libraries_by_loader_base();
+    }
+    return is_glibc() ? _r_debug.r_map : libraries_by_program();
 }
 
 bool is_this_library(const link_map* library) {

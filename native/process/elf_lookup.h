@@ -9,6 +9,9 @@ namespace nh::process {
 // True once the loader has filled in this library's own addresses. Before that no imported name may be touched.
 bool relocated();
 
+// Whether the C library is glibc; the other one that the shim is used with is musl.
+bool is_glibc();
+
 // The loader's list of libraries in search order, main program first; null when it cannot be found.
 const link_map* loaded_libraries();
 

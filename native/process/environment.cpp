@@ -9,7 +9,7 @@
 #include "native/transport/kernel.h"
 
 extern "C" {
-extern void* __libc_stack_end;
+extern void* __libc_stack_end __attribute__((weak));  // glibc's; musl sets __environ before it runs any code
 extern char** __environ;
 }
 
@@ -64,7 +64,7 @@ char** environment() {
     }
     // Before libc's own constructor: argc, argv, null, environment as the kernel laid them out (psABI, 3.4.1).
     static char* none[] = {nullptr};
-    auto** stack = static_cast<char**>(__libc_stack_end);
+    auto** stack = &__libc_stack_end != nullptr ? static_cast<char**>(__libc_stack_end) : nullptr;
     if (stack == nullptr) {
         return none;
     }

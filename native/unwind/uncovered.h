@@ -22,7 +22,8 @@ bool is_planted(const ElfImage& image, uintptr_t pc);
 
 // Whether nobody called the code that a return to pc would enter, although no description covers pc - 1:
 // - it is what the kernel or the loader jumps to, _start of the program or of the dynamic loader;
-// - pc is planted, as makecontext plants glibc's __start_context.
+// - pc is planted, as makecontext plants glibc's __start_context;
+// - it is where musl starts the program or a thread.
 bool is_root(const ElfImage& image, uintptr_t pc);
 
 }  // namespace nh::unwind

@@ -63,10 +63,10 @@ public sealed class BadInputTests : IDisposable
     [Fact]
     public void A_program_of_another_libc()
     {
-        var program = CopyOfTrue("musl");
+        var program = CopyOfTrue("uclibc");
         var bytes = File.ReadAllBytes(program);
         var at = bytes.AsSpan().IndexOf("/lib64/ld-linux-x86-64.so.2\0"u8);
-        "/lib/ld-musl-x86_64.so.1\0"u8.CopyTo(bytes.AsSpan(at));
+        "/lib/ld64-uClibc.so.1\0"u8.CopyTo(bytes.AsSpan(at));
         File.WriteAllBytes(program, bytes);
         AssertRefused(Target, [program]);
     }

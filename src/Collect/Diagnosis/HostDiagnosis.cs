@@ -32,8 +32,8 @@ public static class HostDiagnosis
     }
 
     private static Finding CLibrary() => Memory.Facilities.GlibcVersion() is { } version
-        ? Finding.Ok("C library", $"glibc {version}; programs of musl and static programs cannot be profiled")
-        : Finding.Note("C library", "not glibc: only programs of glibc can be profiled");
+        ? Finding.Ok("C library", $"glibc {version}; static programs cannot be profiled, nor can those of other C libraries than glibc and musl")
+        : Finding.Note("C library", "not glibc: only programs of glibc and musl can be profiled");
 
     private static Finding AddressSpace()
     {

@@ -53,14 +53,13 @@ internal static class PreflightImage
         var name = linker[(linker.LastIndexOf('/') + 1)..];
         var libc = name switch
         {
-            _ when name.StartsWith("ld-musl", StringComparison.Ordinal) => "musl",
             _ when name.Contains("uClibc", StringComparison.Ordinal) => "uClibc",
             "linker" or "linker64" => "Android's libc",
             _ => null,
         };
         if (libc is not null)
         {
-            return $"is linked with {libc}, and only programs of glibc can be profiled; build it with glibc";
+            return $"is linked with {libc}, and only programs of glibc and musl can be profiled; build it with one of them";
         }
 
         return File.Exists(linker)

@@ -123,13 +123,17 @@ public sealed class PreflightTests : IDisposable
     }
 
     [Fact]
-    public void A_program_of_musl_is_refused_by_name_also_where_musl_is_not_installed()
+    public void A_program_of_musl_can_be_profiled()
     {
         Tool.Need("musl-gcc");
         Tool.Run("musl-gcc", "-o", _folder["small"], _folder.Write("small.c", Program));
 
-        Refused(_folder["small"], "is linked with musl");
+        Assert.Equal(_folder["small"], Check(_folder["small"]).Program);
     }
+
+    [Fact]
+    public void A_program_of_a_third_C_library_is_refused_by_its_name() => Refused(
+        Tool.CompileC(_folder, "program", Program, "-Wl,--dynamic-linker=/lib/ld64-uClibc.so.0"), "is linked with uClibc");
 
     [Fact]
     public void A_program_whose_dynamic_linker_is_missing_is_refused() => Refused(
