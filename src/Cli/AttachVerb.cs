@@ -27,6 +27,11 @@ internal static class AttachVerb
     private static readonly Option<long?> Duration = Quantities.DurationOption(
         "--duration", "Record for so long; without it until Ctrl-C, nativeheap detach or the end of the process.");
 
+    private static readonly Option<bool> DespiteSeccomp = new("--despite-seccomp")
+    {
+        Description = "Attach also where a seccomp filter cannot be read that may end the process for what recording needs.",
+    };
+
     public static Verb Create()
     {
         var verb = new Verb(
@@ -40,6 +45,7 @@ internal static class AttachVerb
         };
         Options.AddTo(verb);
         verb.Add(Duration);
+        verb.Add(DespiteSeccomp);
         verb.SetAction(Run);
         return verb;
     }
@@ -62,7 +68,7 @@ internal static class AttachVerb
         var picture = Options.Picture(result);
         var shim = NativeFiles.Locate(AppContext.BaseDirectory).Shim;
         Preflight.CheckShim(shim);
-        var target = AttachTarget.Examine(pid, shim);
+        var target = AttachTarget.Examine(pid, shim, result.GetValue(DespiteSeccomp));
         using var writer = Create(Options.Output(result), target, Options.Force(result));
         using var session = Open(writer, target, shim, options);
         session.WriteFailed += error => Messages.Warn(

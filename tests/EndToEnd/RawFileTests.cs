@@ -26,6 +26,16 @@ public sealed class RawFileTests : IDisposable
     }
 
     [Fact]
+    public void A_program_that_forbids_itself_everything_is_counted_to_its_end()
+    {
+        var own = Account.ParseTarget(Program.Run([Built.Target("seccomp_kill")], Around()).Expect(0).Output);
+        Program.Run([Built.Target("seccomp_kill"), "nothing"], Around("idle.raw")).Expect(0);
+        var raw = Convert(_folder["out.raw"]);
+        Assert.True(raw is { Complete: true, LostEvents: 0 });
+        Assert.Equal(own.Sums + Convert(_folder["idle.raw"]).Totals.Sums, raw.First.Totals.Sums);
+    }
+
+    [Fact]
     public void Threads_that_pass_blocks_to_each_other_are_counted_to_the_last_one()
     {
         var own = Account.ParseTarget(Program.Run([Built.Target("exchange"), "100000"], Around()).Expect(0).Output);

@@ -29,12 +29,14 @@ public sealed record AttachTarget(int Pid, string Name, IReadOnlyList<string> Co
 {
     private const ulong TraceCapability = 1UL << 19; // CAP_SYS_PTRACE
 
-    /// <summary>Looks whether a process can be attached to. It is neither stopped nor changed.</summary>
+    /// <summary>Looks whether a process can be attached to. It is not changed; where seccomp
+    /// filters are to be read, some of its threads are stopped for a moment.</summary>
     /// <param name="pid">In our pid namespace.</param>
     /// <param name="shim">The library that would be loaded.</param>
+    /// <param name="despiteSeccomp">Whether also where a seccomp filter cannot be read that might end it.</param>
     /// <returns>The process.</returns>
     /// <exception cref="ToolException">It cannot be; one line says why and what to do. Exit code 3.</exception>
-    public static AttachTarget Examine(int pid, string shim)
+    public static AttachTarget Examine(int pid, string shim, bool despiteSeccomp = false)
     {
         var reader = new ProcessReader(pid);
         if (reader.ReadStat() is not { } stat || reader.ReadStatus() is not { } status || status.ProcessId != pid)
@@ -59,6 +61,11 @@ public sealed record AttachTarget(int Pid, string Name, IReadOnlyList<string> Co
         if (way == AttachWay.Ptrace && Untraceable(stat, status) is { } obstacle)
         {
             throw Refuse($"process {pid} {obstacle}");
+        }
+
+        if (SeccompCheck.Problem(pid, despiteSeccomp) is { } filter)
+        {
+            throw Refuse($"process {pid} {filter}");
         }
 
         var command = reader.ReadCommandLine() ?? [];

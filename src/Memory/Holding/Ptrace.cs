@@ -23,6 +23,7 @@ internal static unsafe partial class Ptrace
     private const long SystemCallRequest = 24;
     private const long PokeRequest = 5; // PTRACE_POKEDATA
     private const long SequenceRequest = 0x420F; // PTRACE_GET_RSEQ_CONFIGURATION
+    private const long SeccompFilterRequest = 0x420C; // PTRACE_SECCOMP_GET_FILTER
     private const long DetachRequest = 17;
     private const long GetRegisterSet = 0x4204;
     private const long SetRegisterSet = 0x4205;
@@ -140,6 +141,28 @@ internal static unsafe partial class Ptrace
     {
         var words = stackalloc ulong[3]; // struct ptrace_rseq_configuration
         return Call(SequenceRequest, tid, 24, (nint)words) > 0 ? words[0] : 0;
+    }
+
+    /// <summary>A seccomp filter of a stopped thread.</summary>
+    /// <param name="tid">The thread.</param>
+    /// <param name="index">0: the one that was installed last.</param>
+    /// <param name="isLast">There are no more; else it may not be read.</param>
+    /// <returns>Its program, struct sock_filter; null: none.</returns>
+    public static byte[]? SeccompProgram(int tid, int index, out bool isLast)
+    {
+        const int noEntry = 2, instructionBytes = 8;
+        var count = Call(SeccompFilterRequest, tid, index, 0);
+        isLast = count < 0 && Error == noEntry;
+        if (count is <= 0 or > ushort.MaxValue)
+        {
+            return null;
+        }
+
+        var program = new byte[count * instructionBytes];
+        fixed (byte* start = program)
+        {
+            return Call(SeccompFilterRequest, tid, index, (nint)start) == count ? program : null;
+        }
     }
 
     /// <summary>Waits for something to happen to what this thread traces.</summary>

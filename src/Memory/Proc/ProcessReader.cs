@@ -166,6 +166,13 @@ public sealed class ProcessReader
         return ProcFile.ReadText(path, LargestSmallFile) is { } text ? ProcessStat.Parse(text) : null;
     }
 
+    /// <summary>/proc/PID/task/TID/status.</summary>
+    public ProcessStatus? ReadThreadStatus(int tid)
+    {
+        var path = string.Create(CultureInfo.InvariantCulture, $"{_folder}/task/{tid}/status");
+        return ProcFile.ReadText(path, LargestSmallFile) is { Length: > 0 } text ? ProcessStatus.Parse(text) : null;
+    }
+
     /// <summary>The number of the system call that a thread sleeps in; null when it runs, sleeps in none, or we may not
     /// look: it takes the right to trace the process.</summary>
     public long? ReadSystemCall(int tid)

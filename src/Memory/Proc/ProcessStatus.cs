@@ -38,6 +38,9 @@ public sealed class ProcessStatus
     /// <summary>0: none, 1: strict, 2: a filter.</summary>
     public int? Seccomp => Integer("Seccomp");
 
+    /// <summary>How many filters there are, those that were inherited included (Linux 5.9).</summary>
+    public int? SeccompFilterCount => Integer("Seccomp_filters");
+
     /// <summary>Whether its first thread has a shadow stack (Linux 6.6); false where the kernel knows none.</summary>
     public bool HasShadowStack =>
         _fields.GetValueOrDefault("x86_Thread_features")?.Contains("shstk", StringComparison.Ordinal) == true;

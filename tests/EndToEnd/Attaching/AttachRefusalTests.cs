@@ -76,6 +76,44 @@ public sealed class AttachRefusalTests : IDisposable
         Assert.True(recording.Report.Complete);
     }
 
+    [Fact]
+    public void A_program_whose_filter_would_end_it_is_refused_and_one_behind_a_mild_filter_is_recorded()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "only root may read filters");
+        using var strict = Program.Start([Built.Target("seccomp_kill"), "wait"], new Surroundings { KeepInput = true });
+        using var mild = Program.Start([Built.Target("seccomp_kill"), "mild"], new Surroundings { KeepInput = true });
+        Await(() => IsFiltered(strict.Pid) && IsFiltered(mild.Pid));
+        var said = Refused(3, "attach", "-p", Text(strict.Pid), "-o", _folder["a.nheap"]);
+        Assert.Contains("seccomp filter that would end it for openat", said, StringComparison.Ordinal);
+        Attachment.Cycle(_folder, mild.Pid, () => { }).Dispose();
+        foreach (var program in new[] { strict, mild })
+        {
+            program.EndInput();
+            Assert.Equal("f", program.Wait().Expect(0).Output);
+        }
+    }
+
+    [Fact]
+    public void A_filter_that_cannot_be_read_is_a_risk_that_somebody_has_to_take()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "it takes root to be somebody else");
+        string[] nobody = ["setpriv", "--reuid", Text((int)Nobody), "--clear-groups"];
+        using var program = Program.Start(
+            [Built.Target("seccomp_kill"), "mild"], new Surroundings { KeepInput = true, Wrapper = nobody });
+        Await(() => IsFiltered(program.Pid));
+        string[] command = [.. nobody, "dotnet", Built.Command, "attach", "-p", Text(program.Pid), "-o", "/dev/shm/none.nheap"];
+        var outcome = Program.Run(command, new Surroundings
+        {
+            Environment = new Dictionary<string, string?> { ["HOME"] = "/tmp", ["DOTNET_EnableDiagnostics"] = "0" },
+        });
+        Assert.Contains("--despite-seccomp", Assert.Single(outcome.Expect(3).Said), StringComparison.Ordinal);
+        program.EndInput();
+        Assert.Equal("f", program.Wait().Expect(0).Output);
+    }
+
+    private static bool IsFiltered(int pid) =>
+        File.ReadAllText($"/proc/{pid}/status").Contains("\nSeccomp:\t2\n", StringComparison.Ordinal);
+
     private string Stopped(int pid)
     {
         Signals.Send(pid, Signals.Stop);
