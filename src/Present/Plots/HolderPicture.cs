@@ -12,6 +12,7 @@ namespace NativeHeap.Present.Plots;
 public static class HolderPicture
 {
     private const int LongestLabel = 48;
+    private const int MostLinks = 40; // of a chain; of a longer one both ends are drawn
     private const int MostShown = 60; // of a name, in all its lines
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly char[] s_folds = [',', '<', '.', ' ', ':'];
@@ -60,8 +61,18 @@ public static class HolderPicture
         {
             var name = $"{chain.RootKind.Name()} {chain.RootName}";
             var from = PlaceBox(name, new Box([chain.RootKind.Name(), .. Fold(chain.RootName)], name, BoxKind.Root));
-            foreach (var link in chain.Links)
+            for (var i = 0; i < chain.Links.Count; i++)
             {
+                if (chain.Links.Count > MostLinks && i == MostLinks / 2)
+                {
+                    var left = chain.Links.Count - MostLinks;
+                    i += left;
+                    var between = PlaceBox($"{name} … {chain.Links[i].Address:x}", new Box([$"… {Words.Count(left)} more …"], "", BoxKind.Object));
+                    arrows.Add(new Arrow(from, between, ""));
+                    from = between;
+                }
+
+                var link = chain.Links[i];
                 var to = Place(link, link.IsInCycle ? BoxKind.Cycle : BoxKind.Object);
                 arrows.Add(new Arrow(from, to, Words.Printable(link.Via ?? "")));
                 from = to;
@@ -114,7 +125,10 @@ public static class HolderPicture
 
         foreach (var (from, to, label) in arrows)
         {
-            text.Append(CultureInfo.InvariantCulture, $"  n{from} -> n{to} [label=\" {Quote(label)}\"];\n");
+            // What leaves the target closes a cycle, and is to leave the target where it is: below.
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"  n{(from == 0 ? to : from)} -> n{(from == 0 ? from : to)} [label=\" {Quote(label)}\"{(from == 0 ? ", dir=back" : "")}];\n");
         }
 
         return text.Append("}\n").ToString();
