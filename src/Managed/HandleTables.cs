@@ -6,6 +6,29 @@ using IMemoryReader = NativeHeap.Memory.Holding.IMemoryReader;
 
 namespace NativeHeap.Managed;
 
+/// <summary>What a handle does to its object (HandleType in gcinterface.h of dotnet/runtime); other kinds keep it alive, too.
+/// </summary>
+internal enum TableHandleKind : byte
+{
+    WeakShort = 0,
+    WeakLong = 1,
+    Strong = 2,
+    Pinned = 3,
+    Dependent = 6,
+    AsyncPinned = 7,
+}
+
+/// <summary>A handle of the runtime.</summary>
+/// <param name="Location">Its address.</param>
+/// <param name="Kind">What it does.</param>
+/// <param name="Target">The object, or nothing that is one.</param>
+/// <param name="Dependent">What a dependent handle keeps alive as long as <paramref name="Target"/> lives; else 0.</param>
+internal readonly record struct TableHandle(ulong Location, TableHandleKind Kind, ulong Target, ulong Dependent)
+{
+    /// <summary>Whether it keeps its object alive.</summary>
+    public bool IsStrong => Kind is not (TableHandleKind.WeakShort or TableHandleKind.WeakLong or TableHandleKind.Dependent);
+}
+
 /// <summary>
 /// The runtime's tables of handles, read from memory. The server collector has one for each processor, and ClrMD is shown
 /// those of as many processors as there are heaps just now (DacHandleWalker in dotnet/runtime), fewer where the number of
@@ -13,11 +36,15 @@ namespace NativeHeap.Managed;
 /// </summary>
 /// <remarks>
 /// A segment (TableSegment in handletablepriv.h of dotnet/runtime) is 64 KiB at a multiple of it: a page that says among other
-/// things what kind each block of 64 handles is of, then the handles. That the kinds stand where they are looked for is
-/// checked by the handles that ClrMD knows.
+/// things what kind each block of 64 handles is of, and which block has the second words of a block of dependent handles, then
+/// the handles. That the kinds stand where they are looked for is checked by the handles that ClrMD knows.
 /// </remarks>
 internal sealed class HandleTables
 {
+    /// <summary>Says that tables could not be read.</summary>
+    public const string Unknown =
+        "the server collector's handles could not all be read: what only they hold may be called lost";
+
     /// <summary>Bytes of a segment, and its alignment.</summary>
     public const int SegmentBytes = 1 << 16;
 
@@ -27,8 +54,9 @@ internal sealed class HandleTables
 
     // Behind four bytes of ages, one of allocation, and eight of free masks for each block.
     private const int BlockKinds = Blocks * (4 + 1 + 8);
+    private const int SecondBlocks = BlockKinds + Blocks;
 
-    private const byte WeakShort = 0, WeakLong = 1, Dependent = 6, Most = 11, Unused = 0xFF;
+    private const byte Most = 12, Unused = 0xFF; // 11, and from .NET 10 on 12, are blocks of second words
 
     private static readonly SearchValues<byte> s_kinds = SearchValues.Create([.. Enumerable.Range(0, Most + 1).Select(kind => (byte)kind), Unused]);
 
@@ -41,11 +69,11 @@ internal sealed class HandleTables
         _memory = memory;
         AreKnown = known.Count > 0 && known.All(handle => KindAt(handle.Address) is { } kind && handle.HandleKind switch
         {
-            ClrHandleKind.WeakShort => kind == WeakShort,
-            ClrHandleKind.WeakLong => kind == WeakLong,
-            ClrHandleKind.Strong => kind == 2,
-            ClrHandleKind.Pinned => kind == 3,
-            ClrHandleKind.Dependent => kind == Dependent,
+            ClrHandleKind.WeakShort => kind == TableHandleKind.WeakShort,
+            ClrHandleKind.WeakLong => kind == TableHandleKind.WeakLong,
+            ClrHandleKind.Strong => kind == TableHandleKind.Strong,
+            ClrHandleKind.Pinned => kind == TableHandleKind.Pinned,
+            ClrHandleKind.Dependent => kind == TableHandleKind.Dependent,
             _ => true,
         });
     }
@@ -53,10 +81,9 @@ internal sealed class HandleTables
     /// <summary>Whether segments can be read. What other tables than ClrMD's refer to is not known otherwise.</summary>
     public bool AreKnown { get; }
 
-    /// <summary>What the handles of segments refer to and keep alive, so not those of weak and dependent ones.</summary>
+    /// <summary>The handles of the segments in a range.</summary>
     /// <param name="range">Writable memory of no file, with any number of segments and anything else.</param>
-    /// <returns>Addresses, of objects or of nothing.</returns>
-    public IEnumerable<ulong> StrongIn(AddressRange range)
+    public IEnumerable<TableHandle> In(AddressRange range)
     {
         var segment = new byte[SegmentBytes];
         for (var start = (range.Start + SegmentBytes - 1) & ~(SegmentBytes - 1UL); start < range.End; start += SegmentBytes)
@@ -69,21 +96,39 @@ internal sealed class HandleTables
             }
 
             var count = _memory.Read(start + HeaderBytes, segment.AsSpan(HeaderBytes, wanted - HeaderBytes));
-            for (var at = 0; at + sizeof(ulong) <= count; at += sizeof(ulong))
+            segment.AsSpan(HeaderBytes + count).Clear();
+            for (var block = 0; block < Blocks; block++)
             {
-                if (segment[BlockKinds + (at / sizeof(ulong) / HandlesPerBlock)] is not (WeakShort or WeakLong or Dependent or Unused))
+                for (var i = 0; IsOfHandles(segment, block) && i < HandlesPerBlock; i++)
                 {
-                    yield return BinaryPrimitives.ReadUInt64LittleEndian(segment.AsSpan(HeaderBytes + at));
+                    if (Word(segment, block, i) is not 0 and var target)
+                    {
+                        yield return new TableHandle(start + (ulong)Place(block, i), (TableHandleKind)segment[BlockKinds + block], target, Second(segment, block, i));
+                    }
                 }
             }
         }
     }
 
-    private byte? KindAt(ulong handle)
+    // Blocks of second words are those that others name as theirs.
+    private static bool IsOfHandles(byte[] segment, int block) =>
+        segment[BlockKinds + block] != Unused && !segment.AsSpan(SecondBlocks, Blocks).Contains((byte)block);
+
+    private static ulong Second(byte[] segment, int block, int index) =>
+        segment[BlockKinds + block] == (byte)TableHandleKind.Dependent && segment[SecondBlocks + block] is var second and < Blocks
+            ? Word(segment, second, index)
+            : 0;
+
+    private static int Place(int block, int index) => HeaderBytes + (((block * HandlesPerBlock) + index) * sizeof(ulong));
+
+    private static ulong Word(byte[] segment, int block, int index) =>
+        BinaryPrimitives.ReadUInt64LittleEndian(segment.AsSpan(Place(block, index)));
+
+    private TableHandleKind? KindAt(ulong handle)
     {
         var start = handle & ~(SegmentBytes - 1UL);
         var index = (int)(handle - start - HeaderBytes) / sizeof(ulong);
         Span<byte> kind = stackalloc byte[1];
-        return index >= 0 && _memory.Read(start + BlockKinds + (ulong)(index / HandlesPerBlock), kind) == 1 ? kind[0] : null;
+        return index >= 0 && _memory.Read(start + BlockKinds + (ulong)(index / HandlesPerBlock), kind) == 1 ? (TableHandleKind)kind[0] : null;
     }
 }

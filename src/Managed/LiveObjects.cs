@@ -16,8 +16,6 @@ public sealed class LiveObjects
     private const string RuntimeLibrary = "libcoreclr.so";
     private const string DataAccess = "libmscordaccore.so"; // beside the runtime, in every framework
     private const int Often = 1 << 10;
-    private const string UnknownTables =
-        "the server collector's handles could not all be read: what only they hold may be called lost";
 
     private readonly ClrHeap _heap;
     private readonly CancellationToken _cancellation;
@@ -83,10 +81,10 @@ public sealed class LiveObjects
             if (runtime.Heap.IsServer)
             {
                 var handles = new HandleTables(held.Memory, [.. runtime.EnumerateHandles()]);
-                objects.Note = handles.AreKnown ? null : UnknownTables;
-                foreach (var word in tables.SelectMany(objects.Outside).SelectMany(handles.StrongIn).Where(word => word % sizeof(ulong) == 0))
+                objects.Note = handles.AreKnown ? null : HandleTables.Unknown;
+                foreach (var handle in tables.SelectMany(objects.Outside).SelectMany(handles.In))
                 {
-                    objects.Keep(runtime.Heap.GetObject(word));
+                    objects.KeepWord(handle.IsStrong ? handle.Target : handle.Dependent);
                 }
             }
 
@@ -167,6 +165,14 @@ public sealed class LiveObjects
         if (item.IsValid && word - item.Address < item.Size)
         {
             Keep(item);
+        }
+    }
+
+    private void KeepWord(ulong word)
+    {
+        if (word != 0 && word % sizeof(ulong) == 0)
+        {
+            Keep(_heap.GetObject(word));
         }
     }
 

@@ -9,6 +9,11 @@ using NativeHeap.Model;
 
 namespace NativeHeap.Graph.Objects;
 
+/// <summary>How long a look at a process took.</summary>
+/// <param name="Opening">Opening its .NET runtime, while it ran; zero where there is none.</param>
+/// <param name="Stopped">The process stood still.</param>
+public readonly record struct LookTimes(TimeSpan Opening, TimeSpan Stopped);
+
 /// <summary>
 /// A process as it was at one moment: it is stopped for as long as its heaps are copied and its roots are looked through,
 /// and runs on before anything else is done. For one thread.
@@ -25,6 +30,7 @@ public sealed class HeapPicture : IDisposable
     private readonly List<IDisposable> _open = [];
     private HeapCapture? _capture;
     private TargetCopy? _memory;
+    private BlockIndex? _index;
 
     private HeapPicture(string name, int? pid)
     {
@@ -38,8 +44,8 @@ public sealed class HeapPicture : IDisposable
     /// <summary>The process; null for a core.</summary>
     public int? Pid { get; }
 
-    /// <summary>How long the process was stopped; null for a core.</summary>
-    public TimeSpan? Stopped { get; private set; }
+    /// <summary>How long it took; null for a core.</summary>
+    public LookTimes? Times { get; private set; }
 
     /// <summary>The runtime; null when there is none.</summary>
     public ClrTarget? Clr { get; private set; }
@@ -60,7 +66,7 @@ public sealed class HeapPicture : IDisposable
     public HeapBlocks Blocks { get; private set; } = null!;
 
     /// <summary>Which block an address lies in.</summary>
-    public BlockIndex Index { get; private set; } = null!;
+    public BlockIndex Index => _index ??= Keep(new BlockIndex(Blocks));
 
     /// <summary>The blocks' memory, and the upper ends of stacks.</summary>
     public TargetCopy Memory => _memory!;
@@ -169,6 +175,8 @@ public sealed class HeapPicture : IDisposable
     {
         try
         {
+            var clock = Stopwatch.StartNew();
+
             // What can be refused is refused before the process is stopped, and what is slow and may be done is done.
             Clr = ClrTarget.HasRuntime(mappings) ? Keep(ClrTarget.Attach(pid)) : null;
             if (Clr is not null)
@@ -176,11 +184,14 @@ public sealed class HeapPicture : IDisposable
                 HeapCapture.Rehearse(Clr);
             }
 
+            var opening = clock.Elapsed;
             using var tracer = new Tracer();
             for (var i = 0; !TryTake(tracer, pid, withRoots, blocks, last: i == MostTries); i++)
             {
                 Thread.Sleep(Pause); // it was collecting garbage
             }
+
+            Times = Times is { } times ? times with { Opening = opening } : null;
 
             WalkHeap();
         }
@@ -213,7 +224,7 @@ public sealed class HeapPicture : IDisposable
         }
 
         held.Dispose();
-        Stopped = clock.Elapsed;
+        Times = new LookTimes(TimeSpan.Zero, clock.Elapsed);
         return true;
     }
 
@@ -224,7 +235,8 @@ public sealed class HeapPicture : IDisposable
         Notes = held.Notes;
         if (Clr is not null)
         {
-            _capture = Keep(HeapCapture.Take(Clr, withRoots));
+            _capture = Keep(HeapCapture.Take(Clr, held, withRoots));
+            Notes = _capture.Note is { } note ? [.. Notes, note] : Notes;
         }
 
         _memory = Keep(new TargetCopy(held.Memory, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, 0));
@@ -234,10 +246,9 @@ public sealed class HeapPicture : IDisposable
             _memory.Load(segment);
         }
 
-        Blocks = Keep(blocks?.Invoke(held) ?? AllocatorBlocks.Of(_memory, malloc, held.Mappings));
+        Blocks = Keep(blocks?.Invoke(held) ?? AllocatorBlocks.Of(_memory, held.Memory, malloc, held.Mappings));
         Blocks.Sort();
         var geometry = HeapGeometry.Read(_memory, malloc, Blocks);
-        Index = Keep(new BlockIndex(Blocks));
         CopyBlocks(held, geometry);
         if (withRoots)
         {

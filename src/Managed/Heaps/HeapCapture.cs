@@ -1,5 +1,6 @@
 using Microsoft.Diagnostics.Runtime;
 using NativeHeap.Memory;
+using NativeHeap.Memory.Holding;
 using NativeHeap.Model;
 
 namespace NativeHeap.Managed.Heaps;
@@ -33,6 +34,9 @@ public sealed class HeapCapture : IDisposable
     /// <summary>Objects that are kept alive by another one without a reference in it (ConditionalWeakTable).</summary>
     public IReadOnlyList<(ulong Key, ulong Value)> Dependents { get; private init; } = [];
 
+    /// <summary>What could not be read, for a person; null: nothing.</summary>
+    public string? Note { get; private init; }
+
     /// <summary>Whether the heap is in order just now: it is not while it is being collected.</summary>
     public static bool IsPossible(ClrTarget target)
     {
@@ -60,21 +64,32 @@ public sealed class HeapCapture : IDisposable
 
     /// <summary>Copies the heap.</summary>
     /// <param name="target">Opened after the process was held; stays the caller's.</param>
+    /// <param name="held">The process, or a core of it.</param>
     /// <param name="withRoots">Also what keeps its objects alive.</param>
     /// <exception cref="ToolException">It is too large, or the process went away.</exception>
-    public static HeapCapture Take(ClrTarget target, bool withRoots)
+    public static HeapCapture Take(ClrTarget target, IHeldProcess held, bool withRoots)
     {
         ArgumentNullException.ThrowIfNull(target);
+        ArgumentNullException.ThrowIfNull(held);
         var heap = target.Runtime.Heap;
         var contexts = heap.EnumerateAllocationContexts().ToList();
-        var copy = HeapCopy.Take(heap, target.Memory);
+        var copy = HeapCopy.Take(heap, held.Memory);
         target.Memory.Prefer(copy);
+        var reserved = FindReserved(heap);
+        if (!withRoots)
+        {
+            return new HeapCapture(target, copy, contexts) { Reserved = reserved };
+        }
+
+        var handles = target.Runtime.EnumerateHandles().ToList();
+        var unseen = heap.IsServer ? FindUnseen(handles, held, reserved) : [];
         return new HeapCapture(target, copy, contexts)
         {
-            Reserved = FindReserved(heap),
-            Frames = withRoots ? FindFrames(target.Runtime) : [],
-            Roots = withRoots ? FindRoots(heap) : [],
-            Dependents = withRoots ? FindDependents(target.Runtime) : [],
+            Reserved = reserved,
+            Frames = FindFrames(target.Runtime),
+            Roots = FindRoots(heap, unseen ?? []),
+            Dependents = FindDependents(handles, unseen ?? []),
+            Note = unseen is null ? HandleTables.Unknown : null,
         };
     }
 
@@ -113,20 +128,38 @@ public sealed class HeapCapture : IDisposable
             .Select(frame => new ManagedFrame((int)thread.OSThreadId, frame.StackPointer, frame.Method!))),
     ];
 
-    private static List<HeapRoot> FindRoots(ClrHeap heap)
+    // Handles in tables that ClrMD is not shown; null: they cannot be read.
+    private static List<TableHandle>? FindUnseen(List<ClrHandle> known, IHeldProcess held, List<AddressRange> reserved)
+    {
+        var tables = new HandleTables(held.Memory, known);
+        var heap = new RangeSet();
+        reserved.ForEach(heap.Exclude);
+        var seen = known.Select(handle => handle.Address).ToHashSet();
+        return !tables.AreKnown ? null :
+        [
+            .. held.Mappings
+                .Where(mapping => mapping is { IsReadable: true, IsWritable: true, IsShared: false, Path: "" })
+                .SelectMany(mapping => heap.Rest(new AddressRange(mapping.Start, mapping.End)))
+                .SelectMany(tables.In)
+                .Where(handle => !seen.Contains(handle.Location)),
+        ];
+    }
+
+    private static List<HeapRoot> FindRoots(ClrHeap heap, List<TableHandle> unseen)
     {
         var roots = heap.EnumerateRoots().Where(root => root.Object.Address != 0).Select(HeapRoot.From).ToList();
         roots.AddRange(heap.EnumerateFinalizableObjects().Select(
             item => new HeapRoot(HeapRootKind.AwaitsFinalizer, 0, item.Address)));
+        roots.AddRange(unseen.Where(handle => handle.IsStrong).Select(HeapRoot.From));
         roots.Sort((a, b) => (a.Kind, a.Location).CompareTo((b.Kind, b.Location)));
         return roots;
     }
 
-    private static List<(ulong, ulong)> FindDependents(ClrRuntime runtime) =>
+    private static List<(ulong, ulong)> FindDependents(List<ClrHandle> handles, List<TableHandle> unseen) =>
     [
-        .. runtime.EnumerateHandles()
-            .Where(handle => handle.HandleKind == ClrHandleKind.Dependent)
+        .. handles.Where(handle => handle.HandleKind == ClrHandleKind.Dependent)
             .Select(handle => (handle.Object.Address, handle.Dependent.Address))
+            .Concat(unseen.Select(handle => (handle.Target, handle.Dependent)))
             .Where(pair => pair.Item1 != 0 && pair.Item2 != 0),
     ];
 }

@@ -57,6 +57,11 @@ public sealed record HeapRoot(HeapRootKind Kind, ulong Location, ulong Target)
         },
     };
 
+    internal static HeapRoot From(TableHandle handle) => new(
+        handle.Kind is TableHandleKind.Pinned or TableHandleKind.AsyncPinned ? HeapRootKind.PinnedHandle : HeapRootKind.Handle,
+        handle.Location,
+        handle.Target);
+
     internal static HeapRoot From(ClrRoot root) => new(
         root.RootKind switch
         {

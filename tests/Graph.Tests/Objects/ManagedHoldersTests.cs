@@ -10,19 +10,34 @@ public sealed class ManagedHoldersTests(ManagedHoldersTests.Searched searched) :
     public sealed class Searched : IDisposable
     {
         public Searched()
+            : this(hasServerCollector: false)
         {
+        }
+
+        internal Searched(bool hasServerCollector)
+        {
+            Running = new ObjectsProgram(20_000, hasServerCollector);
             Picture = HeapPicture.Take(Running.Pid, withRoots: true);
             Types = new TypeStatistics(Picture);
             Search = new HolderSearch(Picture, Types);
         }
 
-        internal ObjectsProgram Running { get; } = new();
+        internal ObjectsProgram Running { get; }
 
         internal HeapPicture Picture { get; }
 
         internal TypeStatistics Types { get; }
 
         internal HolderSearch Search { get; }
+
+        internal HolderAnswer Answer(ulong address)
+        {
+            var node = Search.Graph.NodeAround(address);
+            Assert.NotEqual(HeapGraph.NoNode, node);
+            var answer = Search.Find(node, 1);
+            Assert.Equal(address, answer.Target.Address);
+            return answer;
+        }
 
         public void Dispose()
         {
@@ -85,6 +100,40 @@ public sealed class ManagedHoldersTests(ManagedHoldersTests.Searched searched) :
     }
 
     [Fact]
+    public void An_object_that_only_a_handle_keeps_holds_its_block() => AssertHeldByHandles(searched);
+
+    [Fact]
+    public void Handles_of_all_processors_hold_under_the_server_collector()
+    {
+        using var server = new Searched(hasServerCollector: true);
+        AssertHeldByHandles(server);
+    }
+
+    private static void AssertHeldByHandles(Searched searched)
+    {
+        Assert.Empty(searched.Picture.Notes);
+        var blocks = searched.Running.Blocks("handled").ToList();
+        Assert.Equal(Environment.ProcessorCount, blocks.Count);
+        foreach (var block in blocks)
+        {
+            var chain = Assert.Single(searched.Answer(block).Chains);
+            Assert.Equal((GraphRootKind.Handle, "strong handle"), (chain.RootKind, chain.RootName));
+            Assert.Equal(["NativeHeap.Targets.Handled", null], chain.Links.Select(link => link.Type));
+            Assert.Equal("Block", chain.Links[1].Via);
+        }
+
+        var attached = searched.Running.Blocks("attached").ToList();
+        Assert.Equal(blocks.Count, attached.Count);
+        foreach (var block in attached)
+        {
+            var chain = Assert.Single(searched.Answer(block).Chains);
+            Assert.Equal((GraphRootKind.StaticField, $"{Program}.Keys"), (chain.RootKind, chain.RootName));
+            Assert.Equal(["System.Object[]", "System.Object", "NativeHeap.Targets.Handled", null], chain.Links.Select(link => link.Type));
+            Assert.Equal("dependent handle", chain.Links[2].Via);
+        }
+    }
+
+    [Fact]
     public void A_lost_block_is_held_by_nobody_that_has_a_name()
     {
         var lost = searched.Running.Blocks("lost").ToList();
@@ -108,14 +157,7 @@ public sealed class ManagedHoldersTests(ManagedHoldersTests.Searched searched) :
     private static string Spoken(HolderChain chain) =>
         $"{chain.RootKind} {chain.RootName} {string.Join(" ", chain.Links.Select(link => $"-{link.Via}-> {link.Type} {link.Address:x} {link.Bytes}"))}";
 
-    private HolderAnswer Answer(ulong address)
-    {
-        var node = searched.Search.Graph.NodeAround(address);
-        Assert.NotEqual(HeapGraph.NoNode, node);
-        var answer = searched.Search.Find(node, 1);
-        Assert.Equal(address, answer.Target.Address);
-        return answer;
-    }
+    private HolderAnswer Answer(ulong address) => searched.Answer(address);
 
     private IEnumerable<HolderChain> Chains(string kind, int count, GraphRootKind root, string? rootName)
     {

@@ -13,12 +13,7 @@ public sealed class ObjectsProgram : IDisposable
     private readonly Process _process;
     private readonly List<(string Kind, ulong Address)> _said = [];
 
-    public ObjectsProgram()
-        : this(20_000)
-    {
-    }
-
-    internal ObjectsProgram(int items)
+    internal ObjectsProgram(int items, bool hasServerCollector = false)
     {
         // Not a child of ours: the framework asks for news of its children, and would take the tracer's. One tier: what is
         // compiled in the background allocates when nobody expects it.
@@ -33,6 +28,7 @@ public sealed class ObjectsProgram : IDisposable
         }
 
         start.Environment["DOTNET_TieredCompilation"] = "0";
+        start.Environment["DOTNET_gcServer"] = hasServerCollector ? "1" : "0";
         // malloc overwrites what it gives out and what is freed: the runtime does not clear its own blocks, and left-overs in
         // them could point to any of the program's.
         start.Environment["GLIBC_TUNABLES"] = "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0";

@@ -34,6 +34,11 @@ internal sealed class Item(int number, object? next)
     public object? Next { get; } = next;
 }
 
+internal sealed class Handled(nint block)
+{
+    public nint Block { get; } = block;
+}
+
 internal sealed class Session(bool disposed)
 {
     private readonly bool _disposed = disposed;
@@ -49,6 +54,9 @@ internal static class Program
     private static readonly List<Session> Sessions = [];
     private static readonly List<Item> Grown = [];
     private static readonly TaskCompletionSource Never = new();
+    private static readonly GCHandle[] Kept = new GCHandle[Environment.ProcessorCount];
+    private static readonly object[] Keys = new object[Environment.ProcessorCount];
+    private static readonly ConditionalWeakTable<object, Handled> Attached = [];
     private static Item[] _items = [];
 
     private static void Main(string[] arguments)
@@ -56,6 +64,11 @@ internal static class Program
         var items = arguments.Length > 0 ? int.Parse(arguments[0]) : 0;
         Hold();
         Lose();
+        for (var processor = 0; processor < Kept.Length; processor++)
+        {
+            HoldByHandle(processor);
+        }
+
         _items = new Item[items];
         for (var i = 0; i < items; i++)
         {
@@ -96,6 +109,24 @@ internal static class Program
         {
             Sessions.Add(new Session(disposed: i < 5));
         }
+    }
+
+    // The server collector has a table of handles for each processor.
+    private static void HoldByHandle(int processor)
+    {
+        var thread = new Thread(() =>
+        {
+            ulong mask = 1UL << processor;
+            if (processor < 64 && RunOn(0, sizeof(ulong), ref mask) != 0)
+            {
+                Console.Error.WriteLine($"cannot run on processor {processor}");
+            }
+
+            Kept[processor] = GCHandle.Alloc(new Handled(Allocate("handled", 1007)));
+            Attached.Add(Keys[processor] = new object(), new Handled(Allocate("attached", 1008)));
+        });
+        thread.Start();
+        thread.Join();
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -142,6 +173,9 @@ internal static class Program
         Console.WriteLine($"{kind} {~block:x}");
         return block;
     }
+
+    [DllImport("libc", EntryPoint = "sched_setaffinity")]
+    private static extern int RunOn(int thread, nint bytes, ref ulong processors);
 
     [DllImport("libc", EntryPoint = "malloc_usable_size")]
     private static extern nuint UsableBytes(nint block);
