@@ -22,8 +22,8 @@ public sealed record ObjectCounts
     /// <summary>Remarks for a person.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
-    /// <summary>How long the process stood still; null: it did not.</summary>
-    public TimeSpan? Stopped { get; init; }
+    /// <summary>How long the look at the process took; null: there was none.</summary>
+    public LookTimes? Times { get; init; }
 
     /// <summary>Who allocated the instances, by the number of their stack, as far as anybody knows.</summary>
     public IReadOnlyDictionary<int, CallStack> Stacks { get; init; } = new Dictionary<int, CallStack>();

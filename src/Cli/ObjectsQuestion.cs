@@ -42,7 +42,7 @@ internal sealed record ObjectsQuestion
             return Answer(counts, before, instances, picture.Name) with
             {
                 Notes = picture.Notes,
-                Stopped = picture.Stopped,
+                Times = picture.Times,
                 Stacks = Stacks(instances, recorded?.Snapshot),
                 AgeOf = instance => recorded?.Snapshot?.AgeOf(instance.Address),
             };

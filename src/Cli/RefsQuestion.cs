@@ -11,7 +11,11 @@ namespace NativeHeap.Cli;
 /// <param name="Holders">The target and the chains to it.</param>
 /// <param name="Frames">Who allocated the target; null when nobody knows.</param>
 /// <param name="Notes">Remarks for a person.</param>
-internal sealed record RefsAnswer(HolderAnswer Holders, CallStack? Frames, IReadOnlyList<string> Notes);
+internal sealed record RefsAnswer(HolderAnswer Holders, CallStack? Frames, IReadOnlyList<string> Notes)
+{
+    /// <summary>How long the look at a process took; null: there was none.</summary>
+    public LookTimes? Times { get; init; }
+}
 
 /// <summary>What <c>refs</c> is asked: who holds one object or block.</summary>
 internal sealed record RefsQuestion
@@ -52,7 +56,10 @@ internal sealed record RefsQuestion
             var holders = search.Find(node, Most);
             picture.ThrowIfGone();
             return new RefsAnswer(
-                holders, leak?.Stack ?? recorded?.Snapshot?.StackOf(holders.Target.Stack), picture.Notes);
+                holders, leak?.Stack ?? recorded?.Snapshot?.StackOf(holders.Target.Stack), picture.Notes)
+            {
+                Times = picture.Times,
+            };
         }
     }
 

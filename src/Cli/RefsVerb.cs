@@ -102,7 +102,7 @@ internal static class RefsVerb
         if (isJson)
         {
             using var output = Console.OpenStandardOutput();
-            HoldersJson.Write(output, answer.Holders, answer.Frames, answer.Notes);
+            HoldersJson.Write(output, answer.Holders, answer.Frames, answer.Notes, answer.Times);
         }
         else
         {

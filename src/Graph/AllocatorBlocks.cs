@@ -20,19 +20,21 @@ public static class AllocatorBlocks
     private const ulong SmallestMapped = 32 * 1024; // mallopt may lower the threshold of 128 KiB
 
     /// <summary>Lists them.</summary>
-    /// <param name="memory">Of a process that does not run.</param>
+    /// <param name="arenas">A copy of the arenas' memory.</param>
+    /// <param name="memory">Of a process that does not run: of each mapping a few words are looked at.</param>
     /// <param name="heap">Its arenas.</param>
     /// <param name="mappings">Its mappings.</param>
     /// <returns>The caller's; by rising address.</returns>
-    public static HeapBlocks Of(IMemoryReader memory, MallocHeap heap, IReadOnlyList<MemoryMapping> mappings)
+    public static HeapBlocks Of(IMemoryReader arenas, IMemoryReader memory, MallocHeap heap, IReadOnlyList<MemoryMapping> mappings)
     {
+        ArgumentNullException.ThrowIfNull(arenas);
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(heap);
         ArgumentNullException.ThrowIfNull(mappings);
         var chunks = new NativeList<MallocChunk>();
         using (chunks)
         {
-            var caches = new MallocCaches(memory);
+            var caches = new MallocCaches(arenas);
             foreach (var arena in heap.Arenas)
             {
                 caches.AddFastBins(arena);

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
+using NativeHeap.Memory;
 using NativeHeap.Model;
 
 namespace NativeHeap.Graph;
@@ -17,6 +18,7 @@ public sealed unsafe class BlockIndex : IDisposable
     private const int PageBits = 9;
     private const int LeafBits = 30;
     private const int LeafPages = 1 << (LeafBits - PageBits);
+    private const int LeafBytes = LeafPages * sizeof(int);
     private const int Leaves = 1 << (47 - LeafBits);
 
     private readonly int** _leaves;
@@ -108,7 +110,10 @@ public sealed unsafe class BlockIndex : IDisposable
     {
         for (var i = 0; i < Leaves; i++)
         {
-            NativeMemory.Free(_leaves[i]);
+            if (_leaves[i] is not null)
+            {
+                LargePages.Free((byte*)_leaves[i], LeafBytes);
+            }
         }
 
         NativeMemory.Free(_leaves);
@@ -133,17 +138,17 @@ public sealed unsafe class BlockIndex : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveOptimization)] // it runs once, and long
     private void FillLeaf(ulong number, int first)
     {
-        var leaf = _leaves[number] = (int*)NativeMemory.Alloc(LeafPages, sizeof(int));
+        var leaf = _leaves[number] = (int*)LargePages.Allocate(LeafBytes);
+        var start = number << LeafBits;
         var block = first;
-        for (ulong page = 0; page < LeafPages; page++)
+        for (var page = 0; page < LeafPages; block++)
         {
-            var start = (number << LeafBits) + (page << PageBits);
-            while (block < _count && _blocks[block].End < start)
+            var last = block < _count ? (long)Math.Min((_blocks[block].End - start) >> PageBits, LeafPages - 1) : LeafPages - 1;
+            if (last >= page)
             {
-                block++;
+                new Span<int>(leaf + page, (int)last - page + 1).Fill(block);
+                page = (int)last + 1;
             }
-
-            leaf[page] = block;
         }
     }
 

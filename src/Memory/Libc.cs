@@ -89,7 +89,7 @@ internal static partial class Libc
     }
 
     /// <summary>Private memory, zero-filled, for which large pages are asked; null when there is none.</summary>
-    internal static unsafe byte* MapAnonymous(int bytes)
+    internal static unsafe byte* MapAnonymous(long bytes)
     {
         const int readWrite = 3, privateAnonymous = 0x22, hugePage = 14;
         var start = Map(null, (nuint)bytes, readWrite, privateAnonymous, -1, 0);
@@ -102,7 +102,7 @@ internal static partial class Libc
         return (byte*)start;
     }
 
-    internal static unsafe void Unmap(byte* start, int bytes) => _ = Unmap(start, (nuint)bytes);
+    internal static unsafe void Unmap(byte* start, long bytes) => _ = Unmap(start, (nuint)bytes);
 
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
     private static unsafe partial void* Map(void* at, nuint bytes, int protection, int flags, int file, long offset);

@@ -10,7 +10,7 @@ namespace NativeHeap.Present;
 public static class HoldersJson
 {
     /// <summary>Writes one document and a newline.</summary>
-    public static void Write(Stream output, HolderAnswer answer, CallStack? frames, IReadOnlyList<string> notes)
+    public static void Write(Stream output, HolderAnswer answer, CallStack? frames, IReadOnlyList<string> notes, LookTimes? times)
     {
         ArgumentNullException.ThrowIfNull(output);
         ArgumentNullException.ThrowIfNull(answer);
@@ -20,6 +20,7 @@ public static class HoldersJson
         {
             json.WriteStartObject();
             json.WriteString("schema", "nativeheap.refs/1");
+            ObjectsJson.WriteTimes(json, times);
             json.WriteStartArray("notes");
             foreach (var note in notes)
             {

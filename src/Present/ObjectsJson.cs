@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using NativeHeap.Analysis;
+using NativeHeap.Graph.Objects;
 using NativeHeap.Model;
 
 namespace NativeHeap.Present;
@@ -23,7 +24,7 @@ public static class ObjectsJson
             json.WriteNumber("count", counts.Count);
             json.WriteNumber("bytes", counts.Bytes);
             json.WriteEndObject();
-            WriteNumber(json, "stopped_ns", (long?)counts.Stopped?.TotalNanoseconds);
+            WriteTimes(json, counts.Times);
             json.WriteStartArray("notes");
             foreach (var note in counts.Notes)
             {
@@ -38,6 +39,13 @@ public static class ObjectsJson
 
         output.WriteByte((byte)'\n');
         output.Flush();
+    }
+
+    /// <summary>How long a look at a process took: while it ran, and while it stood still.</summary>
+    internal static void WriteTimes(Utf8JsonWriter json, LookTimes? times)
+    {
+        WriteNumber(json, "opening_ns", (long?)times?.Opening.TotalNanoseconds);
+        WriteNumber(json, "stopped_ns", (long?)times?.Stopped.TotalNanoseconds);
     }
 
     private static void WriteTypes(Utf8JsonWriter json, IReadOnlyList<ObjectGrowth> types)

@@ -34,6 +34,7 @@ public sealed class HolderSearch : IDisposable
 {
     private const int MostRounds = 16; // of looking for holders of holders
     private const int MostDeadHolders = 16;
+    private const int MostHolders = 1 << 14; // of a round, the nearest to a root: everybody may hold the target
 
     private readonly HeapPicture _picture;
     private readonly TypeStatistics _types;
@@ -99,7 +100,7 @@ public sealed class HolderSearch : IDisposable
             foreach (var (node, tail) in tails)
             {
                 found.AddRange(_roots[node].Where(root => root.Kind.Round() <= worst && !found.Any(known => known.Item1 == root))
-                    .Select(root => (root, tail)));
+                    .Take(most - found.Count).Select(root => (root, tail)));
             }
 
             if (found.Count >= most)
@@ -108,14 +109,9 @@ public sealed class HolderSearch : IDisposable
             }
 
             var next = new Dictionary<uint, List<uint>>();
-            foreach (var (holder, held) in HoldersOf(tails.Keys.ToHashSet()))
+            foreach (var (holder, held) in NearestHolders(tails).TakeWhile(_ => found.Count < most))
             {
                 var tail = tails[held];
-                if (tail.Contains(holder))
-                {
-                    continue; // a cycle
-                }
-
                 List<uint> whole = [holder, .. tail];
                 var path = Graph.ChainTo(holder);
                 if (!path.Any(tail.Contains) && !found.Any(known => known.Item2.Count > 1
@@ -136,23 +132,12 @@ public sealed class HolderSearch : IDisposable
         return found;
     }
 
-    private List<(uint Holder, uint Held)> HoldersOf(HashSet<uint> nodes)
-    {
-        var holders = new List<(uint, uint)>();
-        for (var i = 0; i < Graph.ReachedCount; i++)
-        {
-            var node = Graph.Reached(i);
-            foreach (var target in Graph.EdgesTo(node, nodes).Select(edge => edge.Target).Distinct())
-            {
-                if (target != node)
-                {
-                    holders.Add((node, target));
-                }
-            }
-        }
-
-        return holders;
-    }
+    // Without those that are in a tail already: they would close a cycle.
+    private List<(uint Holder, uint Held)> NearestHolders(Dictionary<uint, List<uint>> tails) =>
+    [
+        .. Graph.HoldersOf(tails.Keys.ToHashSet(), isReached: true).Where(pair => !tails[pair.Held].Contains(pair.Holder))
+            .OrderBy(pair => Graph.DepthOf(pair.Holder)).Take(MostHolders),
+    ];
 
     private HolderChain Chain(GraphRoot root, List<uint> nodes)
     {
@@ -171,19 +156,8 @@ public sealed class HolderSearch : IDisposable
 
     private List<ChainLink> DeadHolders(uint node)
     {
-        var found = new List<ChainLink>();
-        var targets = new HashSet<uint> { node };
-        var objects = _picture.Heap?.Objects() ?? [];
-        var blocks = Enumerable.Range(0, _picture.Blocks.Count).Select(Graph.NodeOfBlock);
-        foreach (var holder in objects.Concat(blocks))
-        {
-            if (found.Count < MostDeadHolders && holder != node && Graph.EdgesTo(holder, targets).Count > 0)
-            {
-                found.Add(Link(holder, null));
-            }
-        }
-
-        return found;
+        var holders = Graph.HoldersOf(new HashSet<uint> { node }, isReached: false);
+        return [.. holders.Take(MostDeadHolders).Select(pair => Link(pair.Holder, null))];
     }
 
     private ChainLink Link(uint node, uint? from)

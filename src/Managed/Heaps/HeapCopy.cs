@@ -1,7 +1,9 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 using Microsoft.Diagnostics.Runtime;
+using NativeHeap.Memory;
 using NativeHeap.Model;
+using IMemoryReader = NativeHeap.Memory.Holding.IMemoryReader;
 
 namespace NativeHeap.Managed.Heaps;
 
@@ -15,16 +17,17 @@ public sealed unsafe class HeapCopy : IDisposable
     public const uint NoSlot = uint.MaxValue;
 
     private const int WordBytes = 8;
-    private const int LargestRead = 1 << 28;
+    private const int PieceBytes = 4 << 20; // what one thread copies at a time
+    private const int PageBytes = 4096;
 
     private readonly Segment[] _segments;
-    private readonly ulong[] _starts;
+    private readonly SegmentMap _map;
     private byte* _memory;
 
     private HeapCopy(Segment[] segments, byte* memory, uint slots)
     {
         _segments = segments;
-        _starts = [.. segments.Select(segment => segment.Start)];
+        _map = new SegmentMap(segments);
         _memory = memory;
         SlotCount = slots;
     }
@@ -41,9 +44,9 @@ public sealed unsafe class HeapCopy : IDisposable
     /// <summary>Words that could not be read, and are zero here.</summary>
     public long MissingBytes { get; private init; }
 
-    /// <summary>Copies what ClrMD says objects lie in. The process must not run.</summary>
+    /// <summary>Copies what ClrMD says objects lie in, by several threads at once. The process must not run.</summary>
     /// <exception cref="ToolException">It is larger than can be looked at.</exception>
-    internal static HeapCopy Take(ClrHeap heap, SegmentReader reader)
+    internal static HeapCopy Take(ClrHeap heap, IMemoryReader reader)
     {
         var ranges = heap.Segments
             .Where(segment => segment.ObjectRange.Length >= WordBytes)
@@ -56,20 +59,27 @@ public sealed unsafe class HeapCopy : IDisposable
                 $"the GC heap has {words * WordBytes >> 30} GiB; more than 32 cannot be looked at", ExitCodes.Target);
         }
 
-        var memory = (byte*)NativeMemory.AllocZeroed((nuint)words, WordBytes);
         var segments = new Segment[ranges.Count];
         var slot = 0u;
-        var missing = 0L;
         for (var i = 0; i < segments.Length; i++)
         {
             var range = ranges[i].ObjectRange;
             var kind = ranges[i].Kind;
             var slots = (uint)(range.Length / WordBytes);
             segments[i] = new Segment(range.Start, slot, slots, kind is GCSegmentKind.Large or GCSegmentKind.Pinned);
-            missing += Fill(reader, range.Start, memory + ((long)slot * WordBytes), (long)slots * WordBytes);
             slot += slots;
         }
 
+        var memory = LargePages.Allocate(Math.Max(1, (long)slot * WordBytes));
+        var missing = 0L;
+        Parallel.ForEach(Pieces(segments), piece =>
+        {
+            var to = new Span<byte>(memory + piece.Offset, piece.Bytes);
+            if (Fill(reader, piece.Address, to) is not 0 and var less)
+            {
+                Interlocked.Add(ref missing, less);
+            }
+        });
         return new HeapCopy(segments, memory, slot) { MissingBytes = missing };
     }
 
@@ -77,14 +87,8 @@ public sealed unsafe class HeapCopy : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public uint SlotOf(ulong address)
     {
-        var index = IndexOf(address);
-        if (index < 0)
-        {
-            return NoSlot;
-        }
-        ref readonly var segment = ref _segments[index];
-        var offset = (address - segment.Start) / WordBytes;
-        return offset < segment.Slots ? segment.FirstSlot + (uint)offset : NoSlot;
+        var index = _map.Find(address);
+        return index < 0 ? NoSlot : _segments[index].FirstSlot + (uint)((address - _segments[index].Start) / WordBytes);
     }
 
     /// <summary>The address of a slot.</summary>
@@ -125,26 +129,39 @@ public sealed unsafe class HeapCopy : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        NativeMemory.Free(_memory);
+        if (_memory is not null)
+        {
+            LargePages.Free(_memory, Math.Max(1, ByteCount));
+        }
+
         _memory = null;
+    }
+
+    /// <summary>Starts to load what is at a slot.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Prefetch(uint slot)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(_memory + ((long)slot * WordBytes));
+        }
     }
 
     /// <summary>One segment's place.</summary>
     internal ref readonly Segment SegmentAt(int index) => ref _segments[index];
 
-    internal int SegmentIndex(uint slot) => IndexOf(AddressOf(slot));
+    internal int SegmentIndex(uint slot) => _map.Find(AddressOf(slot));
 
     internal bool TryRead(ulong address, Span<byte> buffer)
     {
-        var index = IndexOf(address);
+        var index = _map.Find(address);
         if (index < 0 || _memory is null)
         {
             return false;
         }
         ref readonly var segment = ref _segments[index];
         var offset = address - segment.Start;
-        var bytes = (ulong)segment.Slots * WordBytes;
-        if (offset >= bytes || (ulong)buffer.Length > bytes - offset)
+        if ((ulong)buffer.Length > segment.End - address)
         {
             return false;
         }
@@ -152,40 +169,28 @@ public sealed unsafe class HeapCopy : IDisposable
         return true;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int IndexOf(ulong address)
+    private static IEnumerable<(ulong Address, long Offset, int Bytes)> Pieces(Segment[] segments)
     {
-        var starts = _starts;
-        var low = 0;
-        var length = starts.Length;
-        while (length > 0)
+        foreach (var segment in segments)
         {
-            var half = length >> 1;
-            if (starts[low + half] <= address)
+            for (var at = segment.Start; at < segment.End; at += PieceBytes)
             {
-                low += half + 1;
-                length -= half + 1;
-            }
-            else
-            {
-                length = half;
+                var offset = ((long)segment.FirstSlot * WordBytes) + (long)(at - segment.Start);
+                yield return (at, offset, (int)Math.Min(PieceBytes, segment.End - at));
             }
         }
-        return low - 1;
     }
 
-    private static long Fill(SegmentReader reader, ulong address, byte* to, long bytes)
+    private static long Fill(IMemoryReader reader, ulong address, Span<byte> to)
     {
         var missing = 0L;
-        for (var done = 0L; done < bytes;)
+        for (var done = 0; done < to.Length;)
         {
-            var piece = (int)Math.Min(bytes - done, LargestRead);
-            var got = reader.ReadBulk(address + (ulong)done, new Span<byte>(to + done, piece));
+            var got = reader.Read(address + (ulong)done, to[done..]);
             if (got <= 0)
             {
                 // A page of it is not there: pass over that one.
-                const int page = 4096;
-                got = (int)Math.Min(piece, page - (int)((address + (ulong)done) % page));
+                got = Math.Min(to.Length - done, PageBytes - (int)((address + (ulong)done) % PageBytes));
                 missing += got;
             }
             done += got;
@@ -198,5 +203,9 @@ public sealed unsafe class HeapCopy : IDisposable
     /// <param name="FirstSlot">The slot of it.</param>
     /// <param name="Slots">Words.</param>
     /// <param name="IsLarge">Large or pinned objects: no thread allocates in the middle of it.</param>
-    internal readonly record struct Segment(ulong Start, uint FirstSlot, uint Slots, bool IsLarge);
+    internal readonly record struct Segment(ulong Start, uint FirstSlot, uint Slots, bool IsLarge)
+    {
+        /// <summary>One past its last address.</summary>
+        public ulong End => Start + ((ulong)Slots * WordBytes);
+    }
 }

@@ -11,6 +11,9 @@ namespace NativeHeap.Managed.Heaps;
 /// </summary>
 public sealed unsafe class ManagedHeap : IDisposable
 {
+    /// <summary>Ranges of slots begin at multiples of this.</summary>
+    public const uint RangeSlots = 64;
+
     private const int WordsOfRank = 8; // 512 slots
     private const ulong LowestAddress = 1 << 16; // below nothing is ever mapped (vm.mmap_min_addr)
 
@@ -135,10 +138,15 @@ public sealed unsafe class ManagedHeap : IDisposable
     }
 
     /// <summary>All objects without the gaps, by rising address.</summary>
-    public IEnumerable<uint> Objects()
+    public IEnumerable<uint> Objects() => Objects(0, Copy.SlotCount);
+
+    /// <summary>The objects that begin in a range of slots, without the gaps, by rising address.</summary>
+    /// <param name="from">A multiple of <see cref="RangeSlots"/>.</param>
+    /// <param name="to">Such a one, or the end.</param>
+    public IEnumerable<uint> Objects(uint from, uint to)
     {
-        var words = (Copy.SlotCount + 63) / 64;
-        for (var word = 0u; word < words; word++)
+        var end = (uint)(((ulong)to + RangeSlots - 1) / RangeSlots);
+        for (var word = from / RangeSlots; word < end; word++)
         {
             for (var bits = StartsAt(word); bits != 0; bits &= bits - 1)
             {

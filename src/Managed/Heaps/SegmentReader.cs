@@ -99,10 +99,6 @@ internal sealed class SegmentReader(IDataReader inner) : IDataReader
 
     public ulong ReadPointer(ulong address) => Read<ulong>(address);
 
-    /// <summary>Copies much at once, while the target is held: ClrMD's own reader leaves large reads undone.</summary>
-    internal int ReadBulk(ulong address, Span<byte> buffer) =>
-        _held?.Memory.Read(address, buffer) ?? inner.Read(address, buffer);
-
     private int ReadUncached(ulong address, Span<byte> buffer) => inner.Read(address, buffer);
 
     private byte[]? PageAt(ulong page)

@@ -69,6 +69,7 @@ public sealed class RecordedObjectsTests : IDisposable
         }
 
         AssertHolders();
+        AssertWaysWithoutGraphviz();
         AssertConditions();
         AssertNamed();
         _target.StandardInput.Close();
@@ -100,6 +101,19 @@ public sealed class RecordedObjectsTests : IDisposable
         var lost = _said.First(said => said.Kind == "lost").Address;
         using var nobody = Json("refs", "-p", Pid, Hex(lost));
         Assert.Empty(nobody.RootElement.GetProperty("chains").EnumerateArray());
+    }
+
+    private void AssertWaysWithoutGraphviz()
+    {
+        var drawing = _folder["ways.svg"];
+        var host = Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(folder => Path.Combine(folder, "dotnet")).First(File.Exists);
+        Directory.CreateDirectory(_folder["bin"]);
+        File.CreateSymbolicLink(Path.Combine(_folder["bin"], "dotnet"), host);
+        var without = new Surroundings { Environment = new Dictionary<string, string?> { ["PATH"] = _folder["bin"] } };
+        var outcome = Program.Run([host, Built.Command, "refs", "-p", Pid, "--type", "System.String", "--all", "6", "-o", drawing], without).Expect(0);
+        Assert.StartsWith("System.String 0x", outcome.Output, StringComparison.Ordinal);
+        Assert.Contains("1. static field ", outcome.Output, StringComparison.Ordinal);
+        Assert.Contains(outcome.Output.Split(' ')[1], File.ReadAllText(drawing), StringComparison.Ordinal);
     }
 
     private void AssertConditions()
