@@ -86,8 +86,9 @@ internal sealed record ObjectsQuestion
 
     private static IReadOnlyList<TypeCount> TypesOf(SnapshotHeap heap, string name) => heap.Types()
         ?? throw new ToolException(
-            $"at snapshot {heap.Snapshot.Name ?? $"{heap.Snapshot.Number}"} of {name} objects were not counted: they are at snapshots "
-            + "that are asked for (nativeheap snapshot -p PID) of a process that may be held", ExitCodes.Input);
+            $"at snapshot {heap.Snapshot.Name ?? $"{heap.Snapshot.Number}"} of {name} objects were not counted: that holds the process, and is "
+            + "done at snapshots that are asked for alone (nativeheap snapshot -p PID); nativeheap diff compares the blocks of any two",
+            ExitCodes.Input);
 
     private static IReadOnlyList<TypeCount> Previous(Profile profile, SnapshotHeap heap)
     {

@@ -71,6 +71,10 @@ public sealed class SnapshotTests : IDisposable
         End(line);
         using var trace = TraceReader.Open(TracePath);
         Assert.All(trace.Snapshots(), snapshot => Assert.Equal("interval", snapshot.Reason));
+
+        var objects = CommandLine.RunAlone("objects", $"{TracePath}@2", $"--growth={TracePath}@1");
+        Assert.Equal((4, ""), (objects.Code, objects.Output));
+        Assert.Contains("objects were not counted: that holds the process", Assert.Single(objects.Error.Trim().Split('\n')), StringComparison.Ordinal);
     }
 
     [Fact]

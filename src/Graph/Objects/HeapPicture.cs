@@ -195,9 +195,9 @@ public sealed class HeapPicture : IDisposable
 
             WalkHeap();
         }
-        catch (Exception error) when (error is not (ToolException or OutOfMemoryException)
-            && new ProcessReader(pid).ReadStat() is not { IsZombie: false })
+        catch (Exception error) when (error is not OutOfMemoryException && new ProcessReader(pid).ReadStat() is not { IsZombie: false })
         {
+            // Whatever was missing, that is why.
             throw Ended(pid, error);
         }
     }

@@ -67,6 +67,30 @@ public sealed class ObjectsRefusalTests : IDisposable
     }
 
     [Fact]
+    public void A_runtime_without_its_data_access_library_is_refused_and_its_process_goes_on()
+    {
+        var found = Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(folder => Path.Combine(folder, "dotnet")).First(File.Exists);
+        var installed = Path.GetDirectoryName(File.ResolveLinkTarget(found, returnFinalTarget: true)?.FullName ?? found)!;
+        var runtime = $"shared/Microsoft.NETCore.App/{Environment.Version}";
+        Directory.CreateDirectory(Path.Combine(_folder["dotnet"], "shared/Microsoft.NETCore.App"));
+        foreach (var part in new[] { "dotnet", "host", runtime })
+        {
+            Program.Run(["cp", "-r", Path.Combine(installed, part), Path.Combine(_folder["dotnet"], part)]).Expect(0);
+        }
+
+        File.Delete(Path.Combine(_folder["dotnet"], runtime, "libmscordaccore.so"));
+        using var running = Program.Start(
+            [Path.Combine(_folder["dotnet"], "dotnet"), Built.DotNetTarget("dotnet-objects"), "10"], new Surroundings { KeepInput = true });
+        Assert.True(SpinWait.SpinUntil(
+            () => running.HasEnded || File.ReadAllText($"/proc/{running.Pid}/maps").Contains("libcoreclr.so", StringComparison.Ordinal), TimeSpan.FromMinutes(1)));
+
+        AssertRefused(Target, "libmscordaccore.so is missing", "objects", "-p", running.Pid.ToString(CultureInfo.InvariantCulture));
+
+        running.EndInput();
+        Assert.StartsWith("100 50 10 3", running.Wait().Expect(0).Output.Split('\n')[^2], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Another_users_process_is_refused()
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "needs root to be somebody else");

@@ -77,6 +77,21 @@ public sealed class CountingTests : IDisposable
     }
 
     [Fact]
+    public void A_process_that_ends_while_it_is_looked_at_is_said_to_have_ended()
+    {
+        using var running = new ObjectsProgram(10);
+
+        var error = Assert.Throws<ToolException>(() => HeapPicture.Take(running.Pid, withRoots: false, held =>
+        {
+            Tool.Run("kill", "-KILL", $"{held.Pid}");
+            Assert.True(SpinWait.SpinUntil(() => !held.IsThere, TimeSpan.FromSeconds(10)));
+            throw new ToolException("the recording has no such process", ExitCodes.Target);
+        }));
+
+        Assert.Equal((ExitCodes.Target, $"process {running.Pid} ended while it was looked at"), (error.ExitCode, error.Message));
+    }
+
+    [Fact]
     public void A_core_of_a_C_program_tells_blocks_types_and_holders()
     {
         Tool.Need("gcore");
