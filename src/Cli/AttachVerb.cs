@@ -148,29 +148,13 @@ internal static class AttachVerb
             Messages.Warn($"{error.Message}; its calls go straight to its allocator when this command ends");
         }
 
-        try
+        if (!TraceClosing.Close(session.Finish, session.NameManagedCode, () => session.WriteFailure is not null, session.Hurried))
         {
-            var recording = session.Finish();
-            TraceNames.Complete(recording, session.NameManagedCode, session.Hurried);
-            recording.Close(TraceSession.Clock());
-        }
-        catch (TraceWriteException error)
-        {
-            if (session.WriteFailure is null)
-            {
-                Messages.Warn($"{error.Message}; the trace ends at its last commit");
-            }
-
             return ExitCodes.Fault;
         }
 
         writer.Dispose();
-        RunSummary.Say(writer.Path);
-        if (picture is not null)
-        {
-            PlotVerb.DrawGrowth(writer.Path, picture);
-        }
-
+        TraceClosing.Show(writer.Path, picture);
         return ExitCodes.Success;
     }
 

@@ -83,18 +83,8 @@ internal sealed class RunCommand
     // The command has ended: from here on its exit code is known, and whatever goes wrong is ours to say.
     private int Close(Session session, TraceWriter writer, SupervisorLink link)
     {
-        try
+        if (!TraceClosing.Close(session.Finish, session.NameManagedCode, () => session.WriteFailure is not null, session.Hurried))
         {
-            var recording = session.Finish();
-            TraceNames.Complete(recording, session.NameManagedCode, session.Hurried);
-            recording.Close(Session.Clock());
-        }
-        catch (TraceWriteException error)
-        {
-            if (session.WriteFailure is null)
-            {
-                Messages.Warn($"{error.Message}; the trace ends at its last commit");
-            }
             return ExitCodes.Fault;
         }
         if (session.RefusedProcesses > 0)
@@ -107,11 +97,7 @@ internal sealed class RunCommand
         {
             return Conclude(link, writer.Path);
         }
-        RunSummary.Say(writer.Path);
-        if (Picture is not null)
-        {
-            PlotVerb.DrawGrowth(writer.Path, Picture);
-        }
+        TraceClosing.Show(writer.Path, Picture);
         return ExitCodes.Success;
     }
 

@@ -106,13 +106,7 @@ public sealed class AttachSession : IDisposable
     /// <exception cref="TraceWriteException">The trace cannot be written.</exception>
     public Recording Finish()
     {
-        using var stopped = new ManualResetEventSlim();
-        _poll.Post(() =>
-        {
-            _server.Stop();
-            stopped.Set();
-        });
-        stopped.Wait();
+        _poll.Send(_server.Stop);
         return _trace.Finish();
     }
 

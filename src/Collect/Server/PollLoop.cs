@@ -44,6 +44,19 @@ internal sealed class PollLoop : IDisposable
         Libc.Raise(_wake);
     }
 
+    /// <summary>Runs something on the loop's thread, which has started, and waits until it is done. Any thread but that
+    /// one.</summary>
+    public void Send(Action action)
+    {
+        using var done = new ManualResetEventSlim();
+        Post(() =>
+        {
+            action();
+            done.Set();
+        });
+        done.Wait();
+    }
+
     /// <summary>Calls <paramref name="ready"/> whenever the descriptor can be read or is hung up. Not owned.</summary>
     public void Add(SafeFileHandle handle, Action ready) => _watches.Add(new Watch(handle, ready));
 

@@ -105,7 +105,7 @@ public sealed class Session : IDisposable
     /// <exception cref="TraceWriteException">The trace cannot be written.</exception>
     public Recording Finish()
     {
-        StopServing();
+        _poll.Send(_server.Stop); // the poll thread goes on: the user may still ask for haste
         return _trace.Finish();
     }
 
@@ -175,18 +175,6 @@ public sealed class Session : IDisposable
                 _trace.Host.WhenLeft(LeavePatience, () => _trace.Post(_ => _over.Set()));
             }
         });
-    }
-
-    // The poll thread goes on: the user may still ask for haste.
-    private void StopServing()
-    {
-        using var stopped = new ManualResetEventSlim();
-        _poll.Post(() =>
-        {
-            _server.Stop();
-            stopped.Set();
-        });
-        stopped.Wait();
     }
 
     private void TakeFault(Exception fault) => _trace.TakeFault(fault);
