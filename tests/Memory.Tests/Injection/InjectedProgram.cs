@@ -121,6 +121,8 @@ internal sealed class InjectedProgram : IDisposable
         }
         int main(int argc, char **argv) {
             (void)argc; const char *mode = argv[1]; alarm(60);
+            // Before its pid is said: the test sends signals from then on.
+            struct sigaction a = {0}; a.sa_handler = count_signal; a.sa_flags = SA_RESTART; sigaction(SIGUSR1, &a, 0);
             printf("%d\n", getpid()); fflush(stdout);
             pthread_t watcher;
             if (!strcmp(mode, "registers")) {
@@ -131,7 +133,6 @@ internal sealed class InjectedProgram : IDisposable
                 } while (rounds < 20);
                 printf("%d spoiled in %d rounds\n", spoiled, rounds);
             } else if (!strcmp(mode, "signals")) {
-                struct sigaction a = {0}; a.sa_handler = count_signal; a.sa_flags = SA_RESTART; sigaction(SIGUSR1, &a, 0);
                 char c; while (read(0, &c, 1) > 0) { }
                 printf("%d handled, %d of them inside\n", handled, handled_inside);
             } else if (!strcmp(mode, "handler")) {
