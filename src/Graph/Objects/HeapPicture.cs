@@ -56,6 +56,9 @@ public sealed class HeapPicture : IDisposable
     /// <summary>What keeps managed objects alive.</summary>
     public IReadOnlyList<HeapRoot> ManagedRoots => _capture?.Roots ?? [];
 
+    /// <summary>Static fields; null when there is no runtime, or nobody asked for roots.</summary>
+    public StaticFields? Statics => _capture?.Statics;
+
     /// <summary>Managed methods that ran, and where on the stacks.</summary>
     public IReadOnlyList<ManagedFrame> ManagedFrames => _capture?.Frames ?? [];
 

@@ -21,7 +21,7 @@ internal sealed class RootFinder
         _picture = picture;
         _types = types;
         _frames = new StackFrames(picture, types);
-        _statics = picture.Clr is { } clr ? StaticFields.Of(clr) : [];
+        _statics = picture.Statics?.Read() ?? [];
         for (var i = 0; i < _statics.Count; i++)
         {
             _staticAt.TryAdd(_statics[i].Location, i);

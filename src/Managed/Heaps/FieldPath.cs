@@ -29,7 +29,7 @@ public static partial class FieldPath
             var name = string.Create(CultureInfo.InvariantCulture, $"[{index}]");
             return offset < first
                 ? Plain(offset)
-                : described.ComponentType is { IsValueType: true, IsPrimitive: false } element && Nested(element, within, 0) is { } field
+                : type.ElementType is { IsValueType: true, IsPrimitive: false } element && Nested(element, within, 0) is { } field
                     ? $"{name}.{field}"
                     : name;
         }

@@ -22,8 +22,11 @@ public sealed class HeapCapture : IDisposable
     }
 
     /// <summary>Roots, those of a person's own words first: statics are not among them
-    /// (<see cref="StaticFields"/>).</summary>
+    /// (<see cref="Statics"/>).</summary>
     public IReadOnlyList<HeapRoot> Roots { get; private init; } = [];
+
+    /// <summary>Static fields; null when nobody asked for roots.</summary>
+    public StaticFields? Statics { get; private init; }
 
     /// <summary>Memory of the garbage-collected heap; beside objects it holds left-overs alone.</summary>
     public IReadOnlyList<AddressRange> Reserved { get; private init; } = [];
@@ -88,6 +91,7 @@ public sealed class HeapCapture : IDisposable
             Reserved = reserved,
             Frames = FindFrames(target.Runtime),
             Roots = FindRoots(heap, unseen ?? []),
+            Statics = new StaticFields(target.Runtime),
             Dependents = FindDependents(handles, unseen ?? []),
             Note = unseen is null ? HandleTables.Unknown : null,
         };
@@ -100,7 +104,7 @@ public sealed class HeapCapture : IDisposable
         var copy = _copy ?? throw new InvalidOperationException("walked already");
         _copy = null;
         var heap = _target.Runtime.Heap;
-        return ManagedHeap.Walk(copy, _contexts, table => HeapType.Read(heap, _target.Memory, table));
+        return ManagedHeap.Walk(copy, _contexts, (table, first) => HeapType.Read(heap, _target.Memory, table, first));
     }
 
     /// <inheritdoc/>

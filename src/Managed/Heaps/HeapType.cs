@@ -6,13 +6,15 @@ namespace NativeHeap.Managed.Heaps;
 public sealed class HeapType
 {
     private readonly ClrType? _type;
+    private readonly ulong _first;
     private string? _name;
 
     private const int BaseSizeOffset = 4; // in a method table (src/coreclr/vm/methodtable.h of dotnet/runtime)
 
-    internal HeapType(ulong methodTable, ClrType? type, ReferenceMap references, int? baseSize = null)
+    private HeapType(ulong methodTable, ulong first, ClrType? type, ReferenceMap references, int? baseSize)
     {
         _type = type;
+        _first = first;
         MethodTable = methodTable;
         References = references;
         BaseSize = baseSize ?? type?.StaticSize ?? 0;
@@ -50,10 +52,18 @@ public sealed class HeapType
     /// <summary>ClrMD's description; null when it has none.</summary>
     internal ClrType? Type => _type;
 
+    /// <summary>Of an array: what it consists of, as ClrMD describes it; null when unknown. ClrMD knows it of arrays of
+    /// which it was shown an object.</summary>
+    internal ClrType? ElementType => _type?.ComponentType ?? _type?.Heap.GetObjectType(_first)?.ComponentType;
+
     internal ReferenceMap References { get; }
 
     /// <summary>Reads all there is to know of a type.</summary>
-    internal static HeapType Read(ClrHeap heap, IMemoryReader memory, ulong methodTable)
+    /// <param name="heap">ClrMD's.</param>
+    /// <param name="memory">The target's.</param>
+    /// <param name="methodTable">The type's address.</param>
+    /// <param name="first">The address of an object of it, in a copy that <paramref name="memory"/> reads from.</param>
+    internal static HeapType Read(ClrHeap heap, IMemoryReader memory, ulong methodTable, ulong first)
     {
         var type = heap.Runtime.GetTypeByMethodTable(methodTable);
         var references = type is { ContainsPointers: true } ? ReferenceMap.Read(memory, methodTable) : ReferenceMap.None;
@@ -61,6 +71,6 @@ public sealed class HeapType
         int? size = type is { IsString: true }
             ? memory.Read(methodTable + BaseSizeOffset, out int read) && read >= type.StaticSize ? read : type.StaticSize + sizeof(char)
             : null;
-        return new HeapType(methodTable, type, references, size);
+        return new HeapType(methodTable, first, type, references, size);
     }
 }

@@ -19,11 +19,11 @@ public sealed unsafe class ManagedHeap : IDisposable
 
     private readonly List<HeapType> _types = [];
     private readonly MethodTableMap _byMethodTable = new();
-    private readonly Func<ulong, HeapType> _readType;
+    private readonly Func<ulong, ulong, HeapType> _readType;
     private readonly uint[] _ranks;
     private ulong* _starts;
 
-    private ManagedHeap(HeapCopy copy, Func<ulong, HeapType> readType)
+    private ManagedHeap(HeapCopy copy, Func<ulong, ulong, HeapType> readType)
     {
         Copy = copy;
         _readType = readType;
@@ -50,9 +50,9 @@ public sealed unsafe class ManagedHeap : IDisposable
     /// <summary>Finds all objects of a copy.</summary>
     /// <param name="copy">From now on owned.</param>
     /// <param name="contexts">Where threads were allocating: from, to; no objects lie between.</param>
-    /// <param name="readType">Describes the type of a method table.</param>
+    /// <param name="readType">Describes the type of a method table, one of whose objects is at an address.</param>
     internal static ManagedHeap Walk(
-        HeapCopy copy, IEnumerable<MemoryRange> contexts, Func<ulong, HeapType> readType)
+        HeapCopy copy, IEnumerable<MemoryRange> contexts, Func<ulong, ulong, HeapType> readType)
     {
         var heap = new ManagedHeap(copy, readType);
         var gaps = contexts
@@ -194,7 +194,7 @@ public sealed unsafe class ManagedHeap : IDisposable
                 slot++; // room between objects that the collector has moved together; it may hold one of its own numbers
                 continue;
             }
-            if (TypeFor(methodTable) is not { BaseSize: > 0 } type)
+            if (TypeFor(methodTable, slot) is not { BaseSize: > 0 } type)
             {
                 return false;
             }
@@ -213,15 +213,15 @@ public sealed unsafe class ManagedHeap : IDisposable
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private HeapType TypeFor(ulong methodTable)
+    private HeapType TypeFor(ulong methodTable, uint slot)
     {
         var index = _byMethodTable.Find(methodTable);
-        return index >= 0 ? _types[index] : AddType(methodTable);
+        return index >= 0 ? _types[index] : AddType(methodTable, slot);
     }
 
-    private HeapType AddType(ulong methodTable)
+    private HeapType AddType(ulong methodTable, uint slot)
     {
-        var type = _readType(methodTable);
+        var type = _readType(methodTable, Copy.AddressOf(slot));
         _byMethodTable.Add(methodTable, _types.Count);
         _types.Add(type);
         return type;

@@ -8,33 +8,54 @@ namespace NativeHeap.Managed.Heaps;
 /// <param name="IsReference">It refers to an object.</param>
 public readonly record struct StaticField(string Name, ulong Location, bool IsReference);
 
-/// <summary>The static fields of all types that have been used.</summary>
-public static class StaticFields
+/// <summary>The static fields of all types that were in use at one moment. For one thread.</summary>
+public sealed class StaticFields
 {
+    private const int MostTypes = 1 << 22;
     private const int MostFields = 1 << 20;
 
-    /// <summary>Lists them; takes some 0.1 to 1 s. Their places do not change while the process lives.</summary>
-    public static IReadOnlyList<StaticField> Of(ClrTarget target)
+    private readonly ClrRuntime _runtime;
+    private readonly List<(ClrAppDomain Domain, ulong MethodTable)> _types = [];
+
+    /// <summary>Lists the types of each module; some ms. The process must not run: a module's list is read as far as the
+    /// first type whose memory is not there, which in a running process one may be that was loaded a moment ago.</summary>
+    internal StaticFields(ClrRuntime runtime)
     {
-        ArgumentNullException.ThrowIfNull(target);
-        var runtime = target.Runtime;
-        var fields = new List<StaticField>();
+        _runtime = runtime;
         foreach (var module in runtime.EnumerateModules())
         {
-            foreach (var type in module.EnumerateTypesWithStaticFields())
+            var domain = module.AppDomain ?? runtime.AppDomains[0];
+            foreach (var (methodTable, _) in module.EnumerateTypeDefToMethodTableMap())
             {
-                foreach (var field in type.StaticFields)
+                if (_types.Count < MostTypes)
                 {
-                    if (fields.Count < MostFields && field.GetAddress(DomainOf(module, runtime)) is not 0 and var address)
-                    {
-                        fields.Add(new StaticField($"{type.Name}.{field.Name}", address, field.IsObjectReference));
-                    }
+                    _types.Add((domain, methodTable));
                 }
             }
         }
-        return fields;
     }
 
-    private static ClrAppDomain DomainOf(ClrModule module, ClrRuntime runtime) =>
-        module.AppDomain ?? runtime.AppDomains[0];
+    /// <summary>Describes the fields that have a place; takes some 0.1 to 1 s. The process may run again: types and the
+    /// places of their fields do not change while it lives.</summary>
+    public IReadOnlyList<StaticField> Read()
+    {
+        var fields = new List<StaticField>();
+        foreach (var (domain, methodTable) in _types)
+        {
+            if (_runtime.GetTypeByMethodTable(methodTable) is not { } type)
+            {
+                continue;
+            }
+
+            foreach (var field in type.StaticFields)
+            {
+                if (fields.Count < MostFields && field.GetAddress(domain) is not 0 and var address)
+                {
+                    fields.Add(new StaticField($"{type.Name}.{field.Name}", address, field.IsObjectReference));
+                }
+            }
+        }
+
+        return fields;
+    }
 }
