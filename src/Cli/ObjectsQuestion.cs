@@ -14,7 +14,10 @@ internal sealed record ObjectsQuestion
     public string? Type { get; init; }
 
     /// <summary>Only objects of which this is true; null: all.</summary>
-    public FieldCondition? Condition { get; init; }
+    public IObjectCondition? Condition { get; init; }
+
+    /// <summary>Of those only the ones that the program can still reach, or (false) cannot any more; null: both.</summary>
+    public bool? IsReached { get; init; }
 
     /// <summary>What grew.</summary>
     public bool IsGrowth { get; init; }
@@ -27,17 +30,21 @@ internal sealed record ObjectsQuestion
     public ObjectCounts AskPicture(HeapTarget target)
     {
         var before = IsGrowth ? Before(target) : null;
-        using var picture = target.Take(withRoots: false, out var recorded);
+        using var picture = target.Take(withRoots: IsReached is not null, out var recorded);
         using (recorded)
         {
             using var types = new TypeStatistics(picture);
-            var counts = types.Count(Condition);
-            var instances = Type is null ? null : types.Instances(Type, Condition).ToList();
-            picture.ThrowIfGone();
             if (Condition is not null && picture.Heap is null)
             {
+                picture.ThrowIfGone();
                 throw new ToolException($"{picture.Name} runs no .NET; fields can be asked of .NET objects alone", ExitCodes.Target);
             }
+
+            using var reach = IsReached is { } isReached ? new ReachCondition(picture, types, Condition!, isReached) : null;
+            var condition = reach ?? Condition;
+            var counts = types.Count(condition);
+            var instances = Type is null ? null : types.Instances(Type, condition).ToList();
+            picture.ThrowIfGone();
 
             return Answer(counts, before, instances, picture.Name) with
             {
@@ -143,6 +150,15 @@ internal sealed record ObjectsQuestion
         return stacks;
     }
 
+    /// <summary>Nothing is of a type; something may have a name like it.</summary>
+    internal static ToolException NoSuchType(string name, string type, IEnumerable<TypeCount> counts)
+    {
+        var like = counts.Select(count => count.Type).Where(known => known.Contains(type, StringComparison.OrdinalIgnoreCase))
+            .OrderByDescending(known => known.EndsWith("." + type, StringComparison.OrdinalIgnoreCase) && !known.Contains('<', StringComparison.Ordinal))
+            .ThenBy(known => known.Length).FirstOrDefault();
+        return new ToolException($"{name} has no objects of type {type}{(like is null ? "" : $"; it has {like}")}", ExitCodes.Usage);
+    }
+
     private ObjectCounts Answer(
         IReadOnlyList<TypeCount> counts, IReadOnlyList<TypeCount>? before, IReadOnlyList<ObjectInstance>? instances, string name)
     {
@@ -154,9 +170,7 @@ internal sealed record ObjectsQuestion
 
         if (counts.All(type => type.Type != Type))
         {
-            var like = counts.FirstOrDefault(type => type.Type.Contains(Type, StringComparison.OrdinalIgnoreCase));
-            throw new ToolException(
-                $"{name} has no objects of type {Type}{(like is null ? "" : $"; it has {like.Type}")}", ExitCodes.Usage);
+            throw NoSuchType(name, Type, counts);
         }
 
         return new ObjectCounts { Types = [.. rows.Where(row => row.Now.Type == Type)], Instances = instances };

@@ -38,7 +38,12 @@ internal static class ObjectsVerb
 
     private static readonly Option<bool> Disposed = new("--disposed")
     {
-        Description = "Only .NET objects that are disposed and still there, by the usual names of the field that says so.",
+        Description = "Only .NET objects that are disposed, by the usual names of the field that says so, and that the program can still reach.",
+    };
+
+    private static readonly Option<bool> Undisposed = new("--undisposed")
+    {
+        Description = "Only SafeHandles that the program cannot reach any more and never disposed: they wait for the finalizer.",
     };
 
     private static readonly Option<int?> Top = Quantities.NumberOption("--top", "N", "Rows of each table (default 20).");
@@ -56,7 +61,7 @@ internal static class ObjectsVerb
             "nativeheap objects server.nheap@after --growth=server.nheap@before",
             "nativeheap objects -p 4711 --where \"_state == 3\"")
         {
-            Target, HeapTarget.PidOption, Growth, Type, Where, Disposed, Top, Json,
+            Target, HeapTarget.PidOption, Growth, Type, Where, Disposed, Undisposed, Top, Json,
         };
         verb.SetAction(Run);
         return verb;
@@ -75,6 +80,7 @@ internal static class ObjectsVerb
         {
             Type = result.GetValue(Type),
             Condition = Condition(result),
+            IsReached = result.GetValue(Disposed) ? true : result.GetValue(Undisposed) ? false : null,
             IsGrowth = result.GetResult(Growth) is { Implicit: false },
             Since = result.GetValue(Growth),
         };
@@ -98,17 +104,24 @@ internal static class ObjectsVerb
         return ExitCodes.Success;
     }
 
-    private static FieldCondition? Condition(ParseResult result)
+    private static IObjectCondition? Condition(ParseResult result)
     {
         var expression = result.GetValue(Where);
-        if (result.GetValue(Disposed))
+        var (disposed, undisposed) = (result.GetValue(Disposed), result.GetValue(Undisposed));
+        var given = (expression is null ? 0 : 1) + (disposed ? 1 : 0) + (undisposed ? 1 : 0);
+        if (given > 1)
         {
-            return expression is null
-                ? FieldCondition.Disposed
-                : throw new ToolException("give either --where or --disposed", ExitCodes.Usage);
+            throw new ToolException("give one of --where, --disposed and --undisposed", ExitCodes.Usage);
         }
 
-        return expression is null ? null
+        if (given > 0 && result.GetResult(Growth) is { Implicit: false })
+        {
+            throw new ToolException("--growth compares all objects: leave out --where, --disposed and --undisposed", ExitCodes.Usage);
+        }
+
+        return disposed ? FieldCondition.Disposed
+            : undisposed ? new OpenSafeHandles()
+            : expression is null ? null
             : FieldCondition.Parse(expression) ?? throw new ToolException(
                 $"--where: '{expression}' is not of the form FIELD == VALUE (or !=, <, <=, >, >=) with a number, true, false or null",
                 ExitCodes.Usage);

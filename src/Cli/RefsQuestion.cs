@@ -50,7 +50,7 @@ internal sealed record RefsQuestion
                 : Largest(search.Graph, types, Type!);
             if (node == HeapGraph.NoNode)
             {
-                throw Missing(picture, leak);
+                throw Missing(picture, types, leak);
             }
 
             var holders = search.Find(node, Most);
@@ -117,9 +117,9 @@ internal sealed record RefsQuestion
                 $"the last heap-check has no leak {Leak}; it has {check.Leaks.Count}", ExitCodes.Usage);
     }
 
-    private ToolException Missing(HeapPicture picture, Leak? leak) => new(
-        Type is not null ? $"{picture.Name} has no objects of type {Type}"
-        : string.Create(CultureInfo.InvariantCulture, $"0x{leak?.Address ?? Address:x} lies in no object and no live block of {picture.Name}"),
+    private ToolException Missing(HeapPicture picture, TypeStatistics types, Leak? leak) => Type is not null
+        ? ObjectsQuestion.NoSuchType(picture.Name, Type, types.Count())
+        : new ToolException(string.Create(CultureInfo.InvariantCulture, $"0x{leak?.Address ?? Address:x} lies in no object and no live block of {picture.Name}"),
         ExitCodes.Usage);
 
     // One that is held says more than one that is not.

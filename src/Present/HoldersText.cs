@@ -35,14 +35,25 @@ public static class HoldersText
         {
             var chain = answer.Chains[i];
             canvas.Line();
-            canvas.Line(string.Create(CultureInfo.InvariantCulture, $"{i + 1}. {chain.RootKind.Name()} {Words.Printable(chain.RootName)}"), Emphasis.Strong);
-            foreach (var link in chain.Links)
+            canvas.Line(string.Create(CultureInfo.InvariantCulture, $"{i + 1}. {Words.Printable(string.Join(' ', RootWords(chain)))}"), Emphasis.Strong);
+            foreach (var (link, leftOut) in ChainEnds.Of(chain))
             {
+                if (leftOut > 0)
+                {
+                    canvas.Line($"     … {Words.Count(leftOut)} more …", Emphasis.Faint);
+                }
+
                 var via = link.Via is { } field ? Words.Printable(field) + " " : "";
                 canvas.Line($"   → {via}{Describe(link)}{(link.IsInCycle ? "  (in a cycle)" : "")}");
             }
         }
     }
+
+    /// <summary>What a root is and its name; its name alone where that says both, as of "strong handle".</summary>
+    internal static IReadOnlyList<string> RootWords(HolderChain chain) =>
+        chain.RootKind == GraphRootKind.AwaitsFinalizer || chain.RootName.Contains(chain.RootKind.Name(), StringComparison.Ordinal)
+            ? [chain.RootName]
+            : [chain.RootKind.Name(), chain.RootName];
 
     /// <summary>"System.String 0x7f… 32 B".</summary>
     internal static string Describe(ChainLink link) => string.Create(

@@ -26,7 +26,7 @@ public static class ObjectsText
         {
             WriteGrowth(canvas, counts, top);
         }
-        else
+        else if (counts.Types.Count > 0)
         {
             WriteTypes(canvas, "By size", counts.Types, top);
             WriteTypes(canvas, "By count", [.. counts.Types.OrderByDescending(type => type.Now.Count)], top);

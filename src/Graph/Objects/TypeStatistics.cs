@@ -44,7 +44,7 @@ public sealed class TypeStatistics : IDisposable
 
     /// <summary>Counts objects and blocks, by type; in no order.</summary>
     /// <param name="condition">Only .NET objects of which this is true; null: everything.</param>
-    public IReadOnlyList<TypeCount> Count(FieldCondition? condition = null)
+    public IReadOnlyList<TypeCount> Count(IObjectCondition? condition = null)
     {
         if (condition is not null)
         {
@@ -70,7 +70,7 @@ public sealed class TypeStatistics : IDisposable
     /// <summary>The objects of a type, managed ones first, by rising address.</summary>
     /// <param name="name">As <see cref="Count"/> names it.</param>
     /// <param name="condition">Only .NET objects of which this is true; null: all.</param>
-    public IEnumerable<ObjectInstance> Instances(string name, FieldCondition? condition = null)
+    public IEnumerable<ObjectInstance> Instances(string name, IObjectCondition? condition = null)
     {
         if (_picture.Heap is { } heap && heap.Types.Any(type => type.Name == name))
         {
@@ -104,7 +104,7 @@ public sealed class TypeStatistics : IDisposable
         ? string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/root")
         : string.Empty;
 
-    private List<TypeCount> CountWhere(FieldCondition condition)
+    private List<TypeCount> CountWhere(IObjectCondition condition)
     {
         var sums = new Dictionary<string, (long Count, long Bytes)>(StringComparer.Ordinal);
         if (_picture.Heap is { } heap)

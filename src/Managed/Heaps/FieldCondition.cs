@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.Diagnostics.Runtime;
@@ -7,7 +6,7 @@ namespace NativeHeap.Managed.Heaps;
 
 /// <summary>What a field of an object must be: a primitive field of its class or of a base class, or a reference that is null
 /// or not. Numbers are compared as <see cref="double"/>, exact up to 2^53. For one thread.</summary>
-public sealed partial class FieldCondition
+public sealed partial class FieldCondition : IObjectCondition
 {
     /// <summary>Names that classes of many authors give to what says that they are disposed.</summary>
     private static readonly string[] DisposedNames =
@@ -59,7 +58,7 @@ public sealed partial class FieldCondition
         return new FieldCondition([name, $"<{name}>k__BackingField"], comparison, value);
     }
 
-    /// <summary>Whether it is true of an object.</summary>
+    /// <inheritdoc/>
     public bool Holds(ManagedHeap heap, uint slot)
     {
         ArgumentNullException.ThrowIfNull(heap);
@@ -70,39 +69,7 @@ public sealed partial class FieldCondition
             _fields.Add(type, field);
         }
 
-        return field is not null && ValueOf(field, heap.Copy.BytesAt(slot, (int)Math.Min(heap.SizeOf(slot, type), int.MaxValue))) is { } value
-            && Compare(value);
-    }
-
-    private static double? ValueOf(ClrInstanceField field, ReadOnlySpan<byte> item)
-    {
-        var at = field.Offset + sizeof(ulong);
-        if (field.Offset < 0 || at + Math.Max(field.Size, 1) > item.Length)
-        {
-            return null;
-        }
-
-        var bytes = item[at..];
-        if (field.IsObjectReference)
-        {
-            return BinaryPrimitives.ReadUInt64LittleEndian(bytes);
-        }
-
-        return field.ElementType switch
-        {
-            ClrElementType.Boolean or ClrElementType.UInt8 => bytes[0],
-            ClrElementType.Int8 => (sbyte)bytes[0],
-            ClrElementType.Char or ClrElementType.UInt16 => BinaryPrimitives.ReadUInt16LittleEndian(bytes),
-            ClrElementType.Int16 => BinaryPrimitives.ReadInt16LittleEndian(bytes),
-            ClrElementType.Int32 => BinaryPrimitives.ReadInt32LittleEndian(bytes),
-            ClrElementType.UInt32 => BinaryPrimitives.ReadUInt32LittleEndian(bytes),
-            ClrElementType.Int64 or ClrElementType.NativeInt => BinaryPrimitives.ReadInt64LittleEndian(bytes),
-            ClrElementType.UInt64 or ClrElementType.NativeUInt or ClrElementType.Pointer or ClrElementType.FunctionPointer =>
-                BinaryPrimitives.ReadUInt64LittleEndian(bytes),
-            ClrElementType.Float => BinaryPrimitives.ReadSingleLittleEndian(bytes),
-            ClrElementType.Double => BinaryPrimitives.ReadDoubleLittleEndian(bytes),
-            _ => null,
-        };
+        return field is not null && field.NumberIn(heap.BytesOf(slot)) is { } value && Compare(value);
     }
 
     private bool Compare(double value)

@@ -12,7 +12,6 @@ namespace NativeHeap.Present.Plots;
 public static class HolderPicture
 {
     private const int LongestLabel = 48;
-    private const int MostLinks = 40; // of a chain; of a longer one both ends are drawn
     private const int MostShown = 60; // of a name, in all its lines
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly char[] s_folds = [',', '<', '.', ' ', ':'];
@@ -60,19 +59,16 @@ public static class HolderPicture
         foreach (var chain in answer.Chains)
         {
             var name = $"{chain.RootKind.Name()} {chain.RootName}";
-            var from = PlaceBox(name, new Box([chain.RootKind.Name(), .. Fold(chain.RootName)], name, BoxKind.Root));
-            for (var i = 0; i < chain.Links.Count; i++)
+            var from = PlaceBox(name, new Box([.. HoldersText.RootWords(chain).SelectMany(Fold)], name, BoxKind.Root));
+            foreach (var (link, leftOut) in ChainEnds.Of(chain))
             {
-                if (chain.Links.Count > MostLinks && i == MostLinks / 2)
+                if (leftOut > 0)
                 {
-                    var left = chain.Links.Count - MostLinks;
-                    i += left;
-                    var between = PlaceBox($"{name} … {chain.Links[i].Address:x}", new Box([$"… {Words.Count(left)} more …"], "", BoxKind.Object));
+                    var between = PlaceBox($"{name} … {link.Address:x}", new Box([$"… {Words.Count(leftOut)} more …"], "", BoxKind.Object));
                     arrows.Add(new Arrow(from, between, ""));
                     from = between;
                 }
 
-                var link = chain.Links[i];
                 var to = Place(link, link.IsInCycle ? BoxKind.Cycle : BoxKind.Object);
                 arrows.Add(new Arrow(from, to, Words.Printable(link.Via ?? "")));
                 from = to;

@@ -37,6 +37,7 @@ public sealed class ObjectsRefusalTests : IDisposable
         AssertRefused(Usage, "is not of the form", "objects", "-p", Pid, "--where", "_disposed");
         AssertRefused(Target, "there is no process", "objects", "-p", "4194304");
         AssertRefused(Target, "runs no .NET", "objects", "-p", Pid, "--where", "_disposed == true");
+        AssertRefused(Usage, "compares all objects", "objects", "-p", Pid, "--growth", "--disposed");
         AssertRefused(Target, "is not being recorded", "objects", "-p", Pid, "--growth");
         AssertRefused(Usage, "no objects of type", "objects", "-p", Pid, "--type", "No.Such");
         AssertRefused(Input, "not a trace", "objects", text);

@@ -13,11 +13,11 @@ public sealed class ObjectsProgram : IDisposable
     private readonly Process _process;
     private readonly List<(string Kind, ulong Address)> _said = [];
 
-    internal ObjectsProgram(int items, bool hasServerCollector = false)
+    internal ObjectsProgram(int items, bool hasServerCollector = false, int? abandoned = null)
     {
         // Not a child of ours: the framework asks for news of its children, and would take the tracer's. One tier: what is
         // compiled in the background allocates when nobody expects it.
-        var start = new ProcessStartInfo("/bin/sh", ["-c", "dotnet \"$0\" \"$1\"; :", Program, items.ToString(CultureInfo.InvariantCulture)])
+        var start = new ProcessStartInfo("/bin/sh", ["-c", "dotnet \"$0\" $1; :", Program, string.Create(CultureInfo.InvariantCulture, $"{items} {abandoned}")])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,

@@ -20,6 +20,13 @@ internal sealed class Buffer : SafeHandle
     }
 }
 
+internal sealed class Borrowed() : SafeHandle(0, ownsHandle: false)
+{
+    public override bool IsInvalid => false;
+
+    protected override bool ReleaseHandle() => true;
+}
+
 internal sealed class Finalizable(nint block)
 {
     private readonly nint _block = block;
@@ -73,6 +80,13 @@ internal static class Program
         for (var i = 0; i < items; i++)
         {
             _items[i] = new Item(i, i % 3 == 0 ? new byte[i % 24] : $"item {i}");
+        }
+
+        if (arguments.Length > 1)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            Abandon(int.Parse(arguments[1]));
         }
 
         Overwrite(64);
@@ -154,6 +168,19 @@ internal static class Program
         for (var i = 0; i < 10; i++)
         {
             Allocate("lost", 1005);
+        }
+    }
+
+    // Nobody holds them: some never disposed, some disposed, some that own nothing, and sessions that are disposed.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void Abandon(int count)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            GC.KeepAlive(new Buffer(Allocate("abandoned", 1009)));
+            new Buffer(Marshal.AllocHGlobal(8)).Dispose();
+            GC.KeepAlive(new Borrowed());
+            GC.KeepAlive(new Session(disposed: true));
         }
     }
 
