@@ -227,6 +227,7 @@ public sealed class HeapPicture : IDisposable
         }
 
         held.Dispose();
+        Clr?.Release();
         Times = new LookTimes(TimeSpan.Zero, clock.Elapsed);
         return true;
     }

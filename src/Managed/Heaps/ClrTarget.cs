@@ -38,6 +38,7 @@ public sealed class ClrTarget : IDisposable
     public static ClrTarget Attach(int pid) => Open(
         $"process {pid}",
         () => DataTarget.AttachToProcess(pid, suspend: false),
+        isStill: false,
         ExitCodes.Target,
         path => $"/proc/{pid}/root{path}");
 
@@ -46,7 +47,7 @@ public sealed class ClrTarget : IDisposable
     /// <exception cref="ToolException">It is none, it is cut short, or its runtime is not on this machine (exit code 4).
     /// </exception>
     public static ClrTarget OpenCore(string path) => Open(
-        path, () => DataTarget.LoadDump(path), ExitCodes.Input, library => library);
+        path, () => DataTarget.LoadDump(path), isStill: true, ExitCodes.Input, library => library);
 
     /// <summary>The process stands still from now on: what was read while it ran is forgotten.</summary>
     public void Hold(IHeldProcess held)
@@ -54,6 +55,9 @@ public sealed class ClrTarget : IDisposable
         Memory.Hold(held);
         Runtime.FlushCachedData();
     }
+
+    /// <summary>The process runs again: what is asked from now on is read of it as it is.</summary>
+    public void Release() => Memory.Release();
 
     /// <summary>Reads a word: from the copied heap when it has it, else from the target.</summary>
     public bool TryReadWord(ulong address, out ulong value) => Memory.Read(address, out value);
@@ -69,12 +73,12 @@ public sealed class ClrTarget : IDisposable
     }
 
     private static ClrTarget Open(
-        string name, Func<DataTarget> open, int exitCode, Func<string, string> rooted)
+        string name, Func<DataTarget> open, bool isStill, int exitCode, Func<string, string> rooted)
     {
         var target = new ClrTarget();
         try
         {
-            target.OpenRuntime(name, open, exitCode, rooted);
+            target.OpenRuntime(name, open, isStill, exitCode, rooted);
             return target;
         }
         catch (Exception error) when (error is not (ToolException or OutOfMemoryException))
@@ -92,10 +96,10 @@ public sealed class ClrTarget : IDisposable
     }
 
     private void OpenRuntime(
-        string name, Func<DataTarget> open, int exitCode, Func<string, string> rooted)
+        string name, Func<DataTarget> open, bool isStill, int exitCode, Func<string, string> rooted)
     {
         var plain = Keep(open());
-        Memory = new SegmentReader(new MortalReader(plain.DataReader));
+        Memory = new SegmentReader(new MortalReader(plain.DataReader), isStill);
         var target = Keep(new DataTarget(Memory, new DataTargetOptions()));
         var info = target.ClrVersions.FirstOrDefault()
             ?? throw new ToolException($"{name} runs no .NET that can be read; only native memory can be asked about",

@@ -10,7 +10,14 @@ namespace NativeHeap.Managed.Heaps;
 /// What ClrMD reads a target by: what was copied from the copy, all else from the target. Registers come from who holds
 /// the process: nobody else may ask the kernel for them. For one thread.
 /// </summary>
-internal sealed class SegmentReader(IDataReader inner) : IDataReader
+/// <remarks>
+/// Pages are kept only while the target stands still. Of a process that runs, a page read before and one read now are of
+/// two moments: a new entry of a table would be followed into an old page where it is not yet, and the runtime's library
+/// does not survive what it finds there.
+/// </remarks>
+/// <param name="inner">Reads the target.</param>
+/// <param name="isStill">It never runs: it is a core.</param>
+internal sealed class SegmentReader(IDataReader inner, bool isStill) : IDataReader
 {
     private const int PageBytes = 4096;
     private const int MostPages = 1 << 15; // 128 MiB
@@ -38,6 +45,13 @@ internal sealed class SegmentReader(IDataReader inner) : IDataReader
         FlushCachedData();
     }
 
+    /// <summary>The process runs again.</summary>
+    public void Release()
+    {
+        _held = null;
+        _pages.Clear();
+    }
+
     /// <summary>Reads from a copy from now on what it has.</summary>
     public void Prefer(HeapCopy? copy) => _copy = copy;
 
@@ -63,14 +77,12 @@ internal sealed class SegmentReader(IDataReader inner) : IDataReader
         }
         var page = address & ~(ulong)(PageBytes - 1);
         var offset = (int)(address - page);
-        if (buffer.Length == 0 || buffer.Length > PageBytes - offset)
+        if (buffer.Length == 0 || buffer.Length > PageBytes - offset || !(isStill || _held is not null)
+            || PageAt(page) is not { } bytes)
         {
-            return ReadUncached(address, buffer);
+            return inner.Read(address, buffer);
         }
-        if (PageAt(page) is not { } bytes)
-        {
-            return ReadUncached(address, buffer);
-        }
+
         bytes.AsSpan(offset, buffer.Length).CopyTo(buffer);
         return buffer.Length;
     }
@@ -98,8 +110,6 @@ internal sealed class SegmentReader(IDataReader inner) : IDataReader
     public bool ReadPointer(ulong address, out ulong value) => Read(address, out value);
 
     public ulong ReadPointer(ulong address) => Read<ulong>(address);
-
-    private int ReadUncached(ulong address, Span<byte> buffer) => inner.Read(address, buffer);
 
     private byte[]? PageAt(ulong page)
     {
