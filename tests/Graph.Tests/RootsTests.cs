@@ -48,9 +48,10 @@ public sealed class RootsTests : IDisposable
             static pthread_key_t key;
             static __thread void *local;
             static void __attribute__((noinline)) deep(void) {
-                void *volatile kept[2000];
-                void *block = malloc(72); say("dead_frame", block, 72);
-                for (int i = 0; i < 2000; i++) kept[i] = block;
+                void *volatile kept[2000]; // only the far half is used: nearer left-overs may lie within the next call's frame
+                void *volatile block = malloc(72); say("dead_frame", block, 72);
+                for (int i = 0; i < 1000; i++) kept[i] = block;
+                block = NULL;
             }
             static void *ended(void *unused) {
                 void *volatile block = malloc(80); say("ended_thread", block, 80);

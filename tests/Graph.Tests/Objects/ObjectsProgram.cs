@@ -30,8 +30,10 @@ public sealed class ObjectsProgram : IDisposable
         start.Environment["DOTNET_TieredCompilation"] = "0";
         start.Environment["DOTNET_gcServer"] = hasServerCollector ? "1" : "0";
         // malloc overwrites what it gives out and what is freed: the runtime does not clear its own blocks, and left-overs in
-        // them could point to any of the program's.
-        start.Environment["GLIBC_TUNABLES"] = "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0";
+        // them could point to any of the program's. Its compiler's pages stay, full of pointers to each other: they are not
+        // to lie where the program's blocks come to lie when they are freed.
+        start.Environment["GLIBC_TUNABLES"] =
+            "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0:glibc.malloc.mmap_threshold=32768";
         _process = Process.Start(start)!;
         while (_process.StandardOutput.ReadLine() is { } line)
         {
