@@ -29,11 +29,14 @@ internal sealed record RefsQuestion
     /// <summary>The number of a leak of the last heap-check.</summary>
     public int? Leak { get; init; }
 
+    /// <summary>A function by which, or on whose behalf, a block was allocated; a part of its name.</summary>
+    public string? Stack { get; init; }
+
     /// <summary>At most so many chains.</summary>
     public int Most { get; init; }
 
     /// <summary>In how many ways the target is named; one is right.</summary>
-    public int Ways => (Address is null ? 0 : 1) + (Type is null ? 0 : 1) + (Leak is null ? 0 : 1);
+    public int Ways => (Address is null ? 0 : 1) + (Type is null ? 0 : 1) + (Leak is null ? 0 : 1) + (Stack is null ? 0 : 1);
 
     /// <summary>Asks a process or a core dump.</summary>
     /// <exception cref="ToolException">It cannot be looked at, or has no such object.</exception>
@@ -45,9 +48,9 @@ internal sealed record RefsQuestion
         {
             using var types = new TypeStatistics(picture);
             using var search = new HolderSearch(picture, types);
-            var node = (leak?.Address ?? Address) is { } place
-                ? search.Graph.NodeAround(place)
-                : Largest(search.Graph, types, Type!);
+            var node = (leak?.Address ?? Address) is { } place ? search.Graph.NodeAround(place)
+                : Stack is not null ? Largest(search.Graph, types.BlocksOf(Callers(target, recorded)))
+                : Largest(search.Graph, types.Instances(Type!));
             if (node == HeapGraph.NoNode)
             {
                 throw Missing(picture, types, leak);
@@ -84,10 +87,12 @@ internal sealed record RefsQuestion
     private RefsAnswer BlockOf(Profile profile, TraceReference reference)
     {
         var heap = profile.SnapshotHeap(reference.Moment);
-        var found = heap.Instances().Where(block => Address is { } address && address - block.Address < (ulong)Math.Max(1, block.Bytes))
-            .Select(block => (ObjectInstance?)block).FirstOrDefault()
+        var isOne = Stack is null ? _ => false : Callers(heap);
+        var found = heap.Instances()
+            .Where(block => Address is { } address ? address - block.Address < (ulong)Math.Max(1, block.Bytes) : isOne(block.Stack))
+            .OrderByDescending(block => block.Bytes).Select(block => (ObjectInstance?)block).FirstOrDefault()
             ?? throw new ToolException(
-                $"the snapshot has no block {(Address is { } at ? string.Create(CultureInfo.InvariantCulture, $"at 0x{at:x}") : $"of type {Type}")}; objects can be asked of a process (-p PID) or a core dump",
+                $"the snapshot has no block {(Address is { } at ? string.Create(CultureInfo.InvariantCulture, $"at 0x{at:x}") : Stack is not null ? $"allocated by {Stack}" : $"of type {Type}")}; objects can be asked of a process (-p PID) or a core dump",
                 ExitCodes.Usage);
         return new RefsAnswer(
             new HolderAnswer(new ChainLink(found.Address, found.Bytes, null, null, found.Stack, false), [], []) { IsKnown = false },
@@ -119,13 +124,45 @@ internal sealed record RefsQuestion
 
     private ToolException Missing(HeapPicture picture, TypeStatistics types, Leak? leak) => Type is not null
         ? ObjectsQuestion.NoSuchType(picture.Name, Type, types.Count())
+        : Stack is not null ? new ToolException($"{picture.Name} has no live block of whose stack a function is named {Stack}", ExitCodes.Usage)
         : new ToolException(string.Create(CultureInfo.InvariantCulture, $"0x{leak?.Address ?? Address:x} lies in no object and no live block of {picture.Name}"),
         ExitCodes.Usage);
 
-    // One that is held says more than one that is not.
-    private static uint Largest(HeapGraph graph, TypeStatistics types, string type)
+    // Whether a stack has a frame of that function.
+    private Func<int, bool> Callers(HeapTarget target, RecordedHeap? recorded)
     {
-        var best = types.Instances(type)
+        if (recorded?.Snapshot is not { } snapshot)
+        {
+            throw new ToolException(
+                target.Pid is { } pid
+                    ? $"process {pid} is not being recorded, so nobody knows who allocated its blocks; record it: nativeheap attach -p {pid}"
+                    : "a core dump does not tell who allocated its blocks; give an address or --type",
+                target.Pid is null ? ExitCodes.Usage : ExitCodes.Target);
+        }
+
+        return Callers(snapshot);
+    }
+
+    private Func<int, bool> Callers(SnapshotHeap snapshot)
+    {
+        var known = new Dictionary<int, bool>();
+        return number =>
+        {
+            if (!known.TryGetValue(number, out var isOne))
+            {
+                isOne = snapshot.StackOf(number)?.Frames.Any(
+                    frame => frame.Name?.Function?.Contains(Stack!, StringComparison.Ordinal) == true) == true;
+                known.Add(number, isOne);
+            }
+
+            return isOne;
+        };
+    }
+
+    // One that is held says more than one that is not.
+    private static uint Largest(HeapGraph graph, IEnumerable<ObjectInstance> instances)
+    {
+        var best = instances
             .OrderByDescending(instance => graph.IsReached(instance.Node)).ThenByDescending(instance => instance.Bytes)
             .Select(instance => (uint?)instance.Node).FirstOrDefault();
         return best ?? HeapGraph.NoNode;

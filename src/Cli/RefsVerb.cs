@@ -25,6 +25,13 @@ internal static class RefsVerb
     private static readonly Option<int?> LeakNumber = Quantities.NumberOption(
         "--leak", "N", "The N-th leak of the last heap-check of the process's recording, or of a trace.");
 
+    private static readonly Option<string?> Stack = new("--stack")
+    {
+        HelpName = "FUNCTION",
+        Description = "The largest native block that anybody holds and that a function of this name, or a part of it, allocated, in whatever "
+            + "frame of its stack (of a recorded process or a snapshot).",
+    };
+
     private static readonly Option<string?> Output = new("--output", "-o")
     {
         HelpName = "FILE.svg",
@@ -44,9 +51,10 @@ internal static class RefsVerb
             "Shows who holds an object or a native block: the chain of references from a root to it.",
             "nativeheap refs -p 4711 0x7f3e5c001b20",
             "nativeheap refs -p 4711 --leak 1 -o chain.svg",
+            "nativeheap refs -p 4711 --stack Receipt.Print",
             "nativeheap refs core.4711 --type Shop.Order --all 3")
         {
-            Target, HeapTarget.PidOption, Type, LeakNumber, All, Output, Force, Json,
+            Target, HeapTarget.PidOption, Type, LeakNumber, Stack, All, Output, Force, Json,
         };
         verb.SetAction(Run);
         return verb;
@@ -62,11 +70,12 @@ internal static class RefsVerb
             Address = words.Count > 0 ? Address(words.Dequeue()) : null,
             Type = result.GetValue(Type),
             Leak = result.GetValue(LeakNumber),
+            Stack = result.GetValue(Stack),
             Most = result.GetValue(All) ?? 1,
         };
         if (words.Count > 0 || question.Ways != 1)
         {
-            throw new ToolException("give the address of an object or block, or --type TYPE, or --leak N", ExitCodes.Usage);
+            throw new ToolException("give the address of an object or block, or --type TYPE, --leak N or --stack FUNCTION", ExitCodes.Usage);
         }
 
         if (question.Most < 1)

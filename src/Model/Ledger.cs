@@ -30,6 +30,15 @@ public static class LedgerParts
     /// <summary>All of malloc, where live blocks are not known one by one.</summary>
     public const string Malloc = "malloc heap";
 
+    /// <summary>What CPython's own allocator has given out.</summary>
+    public const string PythonObjects = "Python objects";
+
+    /// <summary>The rest of what that allocator has.</summary>
+    public const string PythonKept = "kept by Python";
+
+    /// <summary>Pages of V8's heap.</summary>
+    public const string JavaScript = "JavaScript heap";
+
     /// <summary>Anonymous memory that is nothing else.</summary>
     public const string Anonymous = "other anonymous";
 

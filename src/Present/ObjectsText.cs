@@ -2,6 +2,7 @@ using System.Globalization;
 using NativeHeap.Analysis;
 using NativeHeap.Graph.Objects;
 using NativeHeap.Model;
+using NativeHeap.Present.Plots;
 
 namespace NativeHeap.Present;
 
@@ -20,7 +21,7 @@ public static class ObjectsText
         canvas.Line($"Objects size   {Words.Bytes(counts.Bytes)}");
         if (counts.Instances is { } instances)
         {
-            WriteInstances(canvas, instances, top);
+            WriteInstances(canvas, counts, instances, top);
         }
         else if (counts.IsGrowth)
         {
@@ -71,15 +72,29 @@ public static class ObjectsText
         WriteRest(canvas, changed.Count - top, "type");
     }
 
-    private static void WriteInstances(TextCanvas canvas, IReadOnlyList<ObjectInstance> instances, int top)
+    // The largest first; where a recording knows, how long each has lived and who allocated it.
+    private static void WriteInstances(TextCanvas canvas, ObjectCounts counts, IReadOnlyList<ObjectInstance> instances, int top)
     {
         canvas.Line();
         canvas.Line(Words.Count(instances.Count, "instance"), Emphasis.Strong);
-        foreach (var instance in instances.Take(top))
+        var isRecorded = counts.Stacks.Count > 0;
+        var table = isRecorded ? new TextTable(LastColumn.Fold, false, true, true, false) : new TextTable(LastColumn.Fold, false, true);
+        if (isRecorded)
         {
-            canvas.Line(string.Create(CultureInfo.InvariantCulture, $"  0x{instance.Address:x}  {Words.Bytes(instance.Bytes)}"));
+            table.AddFaint("address", "size", "age", "allocated by");
         }
 
+        foreach (var instance in instances.OrderByDescending(instance => instance.Bytes).Take(top))
+        {
+            string[] cells = [string.Create(CultureInfo.InvariantCulture, $"0x{instance.Address:x}"), Words.Bytes(instance.Bytes)];
+            table.Add(!isRecorded ? cells :
+            [
+                .. cells, counts.AgeOf(instance) is { } age ? Words.Duration(age) : "",
+                counts.Stacks.TryGetValue(instance.Stack, out var stack) ? Words.Printable(StackLabel.Of(stack)) : "",
+            ]);
+        }
+
+        table.Write(canvas);
         WriteRest(canvas, instances.Count - top, "instance");
     }
 

@@ -195,7 +195,7 @@ public sealed class ReportText
 
         Heading($"Resident memory of process {_report.Processes[0].Pid} at {Words.Duration(ledger.TimeNs)}");
         var table = new TextTable(LastColumn.Fold, false, true, true);
-        foreach (var part in ledger.Parts.Append(new LedgerPart("unexplained", ledger.UnexplainedBytes)))
+        foreach (var part in ledger.Parts.Where(part => part.Bytes != 0).Append(new LedgerPart("unexplained", ledger.UnexplainedBytes)))
         {
             table.Add(Words.Printable(part.Name), Words.Bytes(part.Bytes), Words.Share(part.Bytes, ledger.RssBytes));
         }

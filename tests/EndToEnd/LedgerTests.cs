@@ -71,6 +71,41 @@ public sealed class LedgerTests : IDisposable
         Assert.Equal(ledger.GetProperty("rss_bytes").GetInt64(), parts.Values.Sum() + ledger.GetProperty("unexplained_bytes").GetInt64());
     }
 
+    [Fact]
+    public void Pythons_objects_agree_with_what_its_allocator_counts()
+    {
+        const string script = """
+            import os, sys
+            kept = {i: (str(i), [i]) for i in range(200000)}
+            for i in range(0, 200000, 2): del kept[i]
+            sys._debugmallocstats()
+            open(sys.argv[1], 'w')
+            sys.stdin.read()
+            os._exit(0) # without freeing all: the last look counts
+            """;
+        using var trace = Recording.Start(
+            _folder, ["/usr/bin/python3", "-c", script, _folder["ready"]], new Surroundings { KeepInput = true });
+        Assert.True(SpinWait.SpinUntil(() => File.Exists(_folder["ready"]) || trace.HasEnded, TimeSpan.FromMinutes(1)));
+        WaitFor(trace, Looks, trace.Committed(Looks) + 2); // the second began after the count
+        trace.EndInput();
+        var said = trace.Outcome.Expect(0).Errors;
+        var given = Said(@"# bytes in allocated blocks += +([\d,]+)");
+        var all = Said(@"arenas \* \d+ bytes/arena += +([\d,]+)");
+
+        var ledger = JsonDocument.Parse(Report(trace, "--json")).RootElement.GetProperty("ledger");
+        var parts = ledger.GetProperty("parts").EnumerateArray().ToDictionary(
+            part => part.GetProperty("name").GetString()!, part => part.GetProperty("bytes").GetInt64());
+
+        Assert.True(given > 10 * MiB, said);
+        Assert.InRange(parts["Python objects"], given - (MiB / 4), given + (MiB / 4));
+        Assert.InRange(parts["Python objects"] + parts["kept by Python"], all - (2 * MiB), all + (MiB / 4)); // the last arena is not touched yet
+        Assert.InRange(parts["other anonymous"], 0, 8 * MiB);
+        Assert.Equal(ledger.GetProperty("rss_bytes").GetInt64(), parts.Values.Sum() + ledger.GetProperty("unexplained_bytes").GetInt64());
+
+        long Said(string pattern) => long.Parse(
+            Regex.Match(said, pattern).Groups[1].Value, NumberStyles.AllowThousands, CultureInfo.InvariantCulture);
+    }
+
     // The size that malloc_info gives an element.
     private static long Counted(string xml, string element)
     {

@@ -15,7 +15,6 @@ namespace NativeHeap.Collect.Sessions;
 internal sealed record AllocatorMemory(
     long LiveBytes, long OverheadBytes, long KeptBytes, long OtherAllocatorBytes, long UntouchedBytes)
 {
-    private const int WindowPages = 16 * 1024;
     private const ulong PageBytes = PageMap.PageBytes;
     private const ulong HeaderBytes = 16;
     private const ulong LeastLarge = 64 * 1024; // malloc's own threshold is 128 KiB and rises
@@ -27,7 +26,7 @@ internal sealed record AllocatorMemory(
     public static AllocatorMemory Of(HeapBlocks blocks, ResidentMemory resident, PageMap pages)
     {
         blocks.Sort();
-        var window = new Window(pages);
+        var window = new PageWindow(pages);
         var arenas = new Cursor([.. resident.Malloc.Arenas]);
         var large = new Cursor([.. resident.Malloc.Large]);
         var others = new Cursor([.. resident.Anonymous.Select(mapping => mapping.Range)]);
@@ -111,41 +110,6 @@ internal sealed record AllocatorMemory(
             }
 
             return _at < ranges.Length && ranges[_at].Start <= address ? _at : -1;
-        }
-    }
-
-    private sealed class Window(PageMap pages)
-    {
-        private readonly ulong[] _words = new ulong[WindowPages];
-        private ulong _first = ulong.MaxValue;
-
-        public bool IsResident(ulong address) => PageMap.IsResident(At(address / PageBytes));
-
-        /// <summary>Resident bytes of a block, and those that were never touched.</summary>
-        public (long Here, long Never) Count(ulong address, ulong bytes)
-        {
-            long here = 0, never = 0;
-            for (var (at, end) = (address, address + bytes); at < end;)
-            {
-                var next = Math.Min((at | (PageBytes - 1)) + 1, end);
-                var word = At(at / PageBytes);
-                here += PageMap.IsResident(word) ? (long)(next - at) : 0;
-                never += PageMap.IsUntouched(word) ? (long)(next - at) : 0;
-                at = next;
-            }
-
-            return (here, never);
-        }
-
-        private ulong At(ulong page)
-        {
-            if (page - _first >= WindowPages)
-            {
-                _first = page;
-                _words.AsSpan(pages.Read(page, _words)).Clear();
-            }
-
-            return _words[page - _first];
         }
     }
 }

@@ -137,8 +137,14 @@ internal sealed class ResidentSampler : IDisposable
         {
             return;
         }
-        var native = Divide(id, reader.Pid, resident);
+        using var pages = new PageMap(reader.Pid);
+        var native = pages.CanRead ? Divide(id, pages, resident) : null;
         var parts = native?.Divide(resident) ?? resident.Parts.Select(part => new LedgerPart(part.Name, part.Bytes));
+        parts = pages.CanRead ? RuntimeMemory.Of(memory, resident, pages).Divide([.. parts]) : parts;
+        if (reader.ReadResidentBytes() is null)
+        {
+            return; // it ended meanwhile, and part of its memory was gone
+        }
         var ledger = new Ledger((long)now, resident.RssBytes, [.. parts], resident.UnexplainedBytes);
         _post(recording =>
         {
@@ -159,7 +165,7 @@ internal sealed class ResidentSampler : IDisposable
     }
 
     // Null: the live blocks are not known, or nobody can tell which memory is malloc's.
-    private AllocatorMemory? Divide(ProcessId id, int pid, ResidentMemory resident)
+    private AllocatorMemory? Divide(ProcessId id, PageMap pages, ResidentMemory resident)
     {
         if (resident.Malloc.Arenas.Count == 0 && resident.MallocBytes > 0)
         {
@@ -173,7 +179,6 @@ internal sealed class ResidentSampler : IDisposable
             return null;
         }
         using var blocks = answer.Task.Result;
-        using var pages = new PageMap(pid);
-        return blocks is null || !pages.CanRead ? null : AllocatorMemory.Of(blocks, resident, pages);
+        return blocks is null ? null : AllocatorMemory.Of(blocks, resident, pages);
     }
 }

@@ -97,6 +97,22 @@ public sealed class TypeStatistics : IDisposable
         }
     }
 
+    /// <summary>The native blocks that certain stacks allocated, by rising address.</summary>
+    /// <param name="isOne">Whether a stack is one of them, by its number.</param>
+    public IEnumerable<ObjectInstance> BlocksOf(Func<int, bool> isOne)
+    {
+        ArgumentNullException.ThrowIfNull(isOne);
+        var first = _picture.Heap?.Copy.SlotCount ?? 0;
+        for (var i = 0; i < _picture.Blocks.Count; i++)
+        {
+            var block = _picture.Blocks[i];
+            if (BlockState.Of(block) != BlockState.Gone && isOne(block.Stack))
+            {
+                yield return new ObjectInstance(first + (uint)i, block.Address, (long)block.Bytes, block.Stack);
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => Modules.Dispose();
 

@@ -11,8 +11,8 @@ namespace NativeHeap.Memory.Proc;
 /// <param name="AnonymousBytes">Anonymous memory that is nothing else: of other allocators, of mmap.</param>
 /// <param name="ThreadStackBytes">Stacks of the main and the other threads.</param>
 /// <param name="SharedMemoryBytes">memfd, System V, /dev/shm and shared anonymous memory.</param>
-/// <param name="JitBytes">Code and loader heaps of .NET, which it maps from a memfd of its own, in parts twice: to write and
-/// to execute.</param>
+/// <param name="JitBytes">Code that was made while it runs: anonymous memory that may be executed; code and loader heaps of
+/// .NET, which it maps from a memfd of its own, in parts twice: to write and to execute.</param>
 /// <param name="ProfilerBytes">Our own: the shim, its region and its named memory.</param>
 /// <param name="OtherBytes">vdso, vvar, devices.</param>
 public sealed record ResidentMemory(
@@ -30,6 +30,9 @@ public sealed record ResidentMemory(
     /// <summary>What .NET's collector has committed: the mappings of its reservation that are not inaccessible, resident or
     /// not.</summary>
     public long GcCommittedBytes { get; init; }
+
+    /// <summary>Whether a file of CPython is mapped.</summary>
+    public bool HasPython { get; init; }
 
     /// <summary>What malloc has.</summary>
     public MallocMemory Malloc { get; init; } = MallocMemory.None;

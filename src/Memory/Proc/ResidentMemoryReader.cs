@@ -35,6 +35,7 @@ internal sealed class ResidentMemoryReader(ulong[] stackPointers, MallocMemory m
     private bool _runHasHole;
     private long _runBytes; // resident in the run, of _anonymous
     private bool _hasRuntime;
+    private bool _hasPython;
     private long _stacks;
     private long _shared;
     private long _jit;
@@ -69,6 +70,7 @@ internal sealed class ResidentMemoryReader(ulong[] stackPointers, MallocMemory m
             _previous = _current;
             _current = mapping;
             _hasRuntime |= mapping.Path.EndsWith("/libcoreclr.so", StringComparison.Ordinal);
+            _hasPython |= Path.GetFileName(mapping.Path.AsSpan()).Contains("python", StringComparison.Ordinal);
             Join(mapping);
         }
     }
@@ -80,6 +82,7 @@ internal sealed class ResidentMemoryReader(ulong[] stackPointers, MallocMemory m
         return new(rssBytes, _files, _malloc, collector, _anonymous - collector, _stacks, _shared, _jit, _profiler, _other)
         {
             GcCommittedBytes = _hasRuntime ? _committed : 0,
+            HasPython = _hasPython,
             Malloc = malloc,
             Anonymous = _hasRuntime ? _mappings : [.. _mappings.Select(mapping => mapping with { IsGcHeap = false })],
         };
@@ -172,6 +175,11 @@ internal sealed class ResidentMemoryReader(ulong[] stackPointers, MallocMemory m
 
         if (path.Length == 0 || path.StartsWith("[anon:", StringComparison.Ordinal))
         {
+            if (mapping.IsExecutable)
+            {
+                return ref _jit;
+            }
+
             return ref IsMalloc(mapping) ? ref _malloc : ref IsThreadStack(mapping) ? ref _stacks : ref _anonymous;
         }
 

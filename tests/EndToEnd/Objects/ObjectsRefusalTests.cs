@@ -42,6 +42,7 @@ public sealed class ObjectsRefusalTests : IDisposable
         AssertRefused(Usage, "no objects of type", "objects", "-p", Pid, "--type", "No.Such");
         AssertRefused(Input, "not a trace", "objects", text);
         AssertRefused(Input, "nowhere", "refs", _folder["nowhere"], "0x1000");
+        AssertRefused(Target, "is not being recorded", "refs", "-p", Pid, "--stack", "main");
         AssertRefused(Usage, "is no address", "refs", "-p", Pid, "here");
         AssertRefused(Usage, "lies in no object", "refs", "-p", Pid, "0x1000");
         AssertRefused(Usage, "give the address", "refs", "-p", Pid);

@@ -78,6 +78,8 @@ public sealed class RecordedObjectsTests : IDisposable
         Assert.Equal(0, _target.ExitCode);
         using var kept = Json("objects", $"{TracePath}@after");
         Assert.Equal((1500, (long?)null), CountOf(kept, Item));
+        using var byStack = Json("refs", $"{TracePath}@after", "--stack", "Program.Grow(");
+        Assert.InRange(byStack.RootElement.GetProperty("target").GetProperty("bytes").GetInt64(), 1006, 1 << 20);
     }
 
     // The block's requested size and its stack are the recording's.
@@ -97,6 +99,11 @@ public sealed class RecordedObjectsTests : IDisposable
         var svg = File.ReadAllText(drawing);
         Assert.Contains("_entries", svg, StringComparison.Ordinal);
         Assert.Contains(Hex(block), svg, StringComparison.Ordinal);
+
+        using var byStack = Json("refs", "-p", Pid, "--stack", "Program.HoldByHandle");
+        Assert.Contains(byStack.RootElement.GetProperty("target").GetProperty("frames").EnumerateArray(), frame =>
+            frame.GetProperty("function").GetString()?.Contains("Program.HoldByHandle", StringComparison.Ordinal) == true);
+        Assert.Single(byStack.RootElement.GetProperty("chains").EnumerateArray());
 
         var lost = _said.First(said => said.Kind == "lost").Address;
         using var nobody = Json("refs", "-p", Pid, Hex(lost));

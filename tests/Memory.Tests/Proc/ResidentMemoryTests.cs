@@ -81,6 +81,7 @@ public sealed class ResidentMemoryTests : IDisposable
     [InlineData("7f0000000000-7f0000100000 rw-s 00000000 00:05 9 /SYSV00000000 (deleted)", "shared memory")]
     [InlineData("7f0000000000-7f0000100000 rw-s 00000000 00:05 9 /dev/shm/x", "shared memory")]
     [InlineData("7f0000000000-7f0000100000 r-xs 00000000 00:01 9 /memfd:doublemapper (deleted)", "JIT and loader")]
+    [InlineData("7f0000000000-7f0000100000 rwxp 00000000 00:00 0 ", "JIT and loader")]
     [InlineData("7f0000000000-7f0000100000 rw-p 00000000 00:00 0 [anon: glibc: malloc]", "other anonymous")] // a name that anybody may give
     [InlineData("55d000000000-55d000100000 rw-p 00000000 00:00 0 [heap]", "malloc heap")]
     [InlineData("7f0000000000-7f0000100000 rw-p 00000000 00:00 0 [anon:nativeheap rows]", "profiler")]
