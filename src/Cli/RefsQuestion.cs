@@ -49,7 +49,7 @@ internal sealed record RefsQuestion
             using var types = new TypeStatistics(picture);
             using var search = new HolderSearch(picture, types);
             var node = (leak?.Address ?? Address) is { } place ? search.Graph.NodeAround(place)
-                : Stack is not null ? Largest(search.Graph, types.BlocksOf(Callers(target, recorded)))
+                : Stack is not null ? Largest(search.Graph, OfOneStack(types.BlocksOf(Callers(target, recorded))))
                 : Largest(search.Graph, types.Instances(Type!));
             if (node == HeapGraph.NoNode)
             {
@@ -88,8 +88,8 @@ internal sealed record RefsQuestion
     {
         var heap = profile.SnapshotHeap(reference.Moment);
         var isOne = Stack is null ? _ => false : Callers(heap);
-        var found = heap.Instances()
-            .Where(block => Address is { } address ? address - block.Address < (ulong)Math.Max(1, block.Bytes) : isOne(block.Stack))
+        var found = OfOneStack(heap.Instances().Where(
+                block => Address is { } address ? address - block.Address < (ulong)Math.Max(1, block.Bytes) : isOne(block.Stack)))
             .OrderByDescending(block => block.Bytes).Select(block => (ObjectInstance?)block).FirstOrDefault()
             ?? throw new ToolException(
                 $"the snapshot has no block {(Address is { } at ? string.Create(CultureInfo.InvariantCulture, $"at 0x{at:x}") : Stack is not null ? $"allocated by {Stack}" : $"of type {Type}")}; objects can be asked of a process (-p PID) or a core dump",
@@ -158,6 +158,10 @@ internal sealed record RefsQuestion
             return isOne;
         };
     }
+
+    // A function allocates by many ways, the compiler's for it among them: the one that has most bytes.
+    private static IEnumerable<ObjectInstance> OfOneStack(IEnumerable<ObjectInstance> blocks) =>
+        blocks.GroupBy(block => block.Stack).MaxBy(stack => stack.Sum(block => block.Bytes)) ?? Enumerable.Empty<ObjectInstance>();
 
     // One that is held says more than one that is not.
     private static uint Largest(HeapGraph graph, IEnumerable<ObjectInstance> instances)

@@ -28,8 +28,8 @@ internal static class RefsVerb
     private static readonly Option<string?> Stack = new("--stack")
     {
         HelpName = "FUNCTION",
-        Description = "The largest native block that anybody holds and that a function of this name, or a part of it, allocated, in whatever "
-            + "frame of its stack (of a recorded process or a snapshot).",
+        Description = "A live native block of the stack that holds most bytes among those in which a function of this name, or a part of it, "
+            + "stands (of a recorded process or a snapshot).",
     };
 
     private static readonly Option<string?> Output = new("--output", "-o")
