@@ -38,7 +38,9 @@ public sealed class RuntimeLookup(int pid, CodeMap code) : IDisposable
 
         try
         {
-            if (new ProcessReader(pid).ReadMappings() is { } mappings)
+            var mappings = new ProcessReader(pid).ReadMappings() ?? [];
+            var stubs = new StubPages(mappings);
+            if (mappings.Count > 0)
             {
                 code.UpdateImages(mappings);
             }
@@ -49,7 +51,7 @@ public sealed class RuntimeLookup(int pid, CodeMap code) : IDisposable
             var (start, size) = (0UL, 0UL); // of the code found last: what lies in it, too, is not asked for again
             foreach (var inside in addresses.Select(address => address - 1).Order())
             {
-                if (inside - start >= size)
+                if (inside - start >= size && !stubs.Contains(inside))
                 {
                     (start, size) = Take(_runtime, inside);
                 }

@@ -1,9 +1,12 @@
+using NativeHeap.Memory.Proc;
 using NativeHeap.Testing;
 
 namespace NativeHeap.Managed.Tests;
 
 public sealed class SessionTests
 {
+    private const int EntryBytes = 24; // FixupPrecode of dotnet/runtime
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     [Fact]
@@ -126,6 +129,21 @@ public sealed class SessionTests
         lookup.Find(program.Claims.Select(claim => claim.Address));
         Assert.Null(lookup.Problem);
         Assert.Equal("", string.Join("\n", Differences(map, program.Claims, out _, lines: false)));
+    }
+
+    [Fact]
+    public void Entries_of_methods_to_which_no_call_returns_are_not_asked_for()
+    {
+        using var program = new NamesProgram("wait", ("DOTNET_EnableDiagnostics", "0"));
+        Assert.Equal("ready", program.Read());
+        var small = new ProcessReader(program.Pid).ReadMappings()!.Where(mapping => mapping is { IsExecutable: true, Size: 16 * 1024 }).ToList();
+        Assert.NotEmpty(small);
+        var map = new CodeMap();
+        using var lookup = new RuntimeLookup(program.Pid, map);
+        var entries = small.SelectMany(mapping => Enumerable.Range(0, (int)mapping.Size / EntryBytes)
+            .Select(i => mapping.Start + (ulong)(i * EntryBytes) + 1));
+        Assert.True(lookup.Find(entries), lookup.Problem);
+        Assert.Equal(0, map.Count);
     }
 
     [Fact]
