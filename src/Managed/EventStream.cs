@@ -114,10 +114,13 @@ internal sealed class EventStream : IDisposable
         }
     }
 
+    /// <summary>Hangs up. The stream is closed before the session is: that asks the runtime to stop, which answers when what
+    /// it has left is written, to where nobody reads.</summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
         {
+            _session.EventStream.Dispose();
             _session.Dispose();
         }
     }

@@ -178,6 +178,7 @@ public sealed class ManagedSession : IDisposable
         Prepare(beforeResume);
         ReversePort.Resume(client);
         stream?.Read(_events, Note);
+        stream?.Dispose(); // it may have broken off, and the runtime waits until somebody reads or hangs up
         collections?.Join(RundownPatience);
     }
 
@@ -226,6 +227,7 @@ public sealed class ManagedSession : IDisposable
         before.Start();
         var collections = ListenToCollections(client);
         stream.Read(_events, Note);
+        stream.Dispose();
         collections?.Join(RundownPatience);
         before.Join(RundownPatience);
     }

@@ -75,7 +75,9 @@ internal sealed class PortRelay : IDisposable
         }
         catch (SocketException)
         {
-            // one of them hung up
+            // One of them hung up, which the other is to see.
+            from.Dispose();
+            to.Dispose();
         }
         catch (ObjectDisposedException)
         {
