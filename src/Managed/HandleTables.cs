@@ -52,8 +52,10 @@ internal sealed class HandleTables
     private const int HandlesPerBlock = 64;
     private const int Blocks = (SegmentBytes - HeaderBytes) / sizeof(ulong) / HandlesPerBlock;
 
-    // Behind four bytes of ages, one of allocation, and eight of free masks for each block.
-    private const int BlockKinds = Blocks * (4 + 1 + 8);
+    // Four bytes of ages for each block, then the next block of its kind (a ring), then a bit for each handle that is free.
+    private const int NextBlocks = Blocks * 4;
+    private const int FreeMasks = NextBlocks + Blocks;
+    private const int BlockKinds = FreeMasks + (Blocks * sizeof(ulong));
     private const int SecondBlocks = BlockKinds + Blocks;
 
     private const byte Most = 12, Unused = 0xFF; // 11, and from .NET 10 on 12, are blocks of second words
@@ -97,6 +99,11 @@ internal sealed class HandleTables
 
             var count = _memory.Read(start + HeaderBytes, segment.AsSpan(HeaderBytes, wanted - HeaderBytes));
             segment.AsSpan(HeaderBytes + count).Clear();
+            if (!IsSegment(segment))
+            {
+                continue;
+            }
+
             for (var block = 0; block < Blocks; block++)
             {
                 for (var i = 0; IsOfHandles(segment, block) && i < HandlesPerBlock; i++)
@@ -108,6 +115,31 @@ internal sealed class HandleTables
                 }
             }
         }
+    }
+
+    // Memory that only looks like one by its kinds (stacks, other heaps) has neither rings of blocks of one kind, nor nothing
+    // wherever a handle is free.
+    private static bool IsSegment(byte[] segment)
+    {
+        for (var block = 0; block < Blocks; block++)
+        {
+            var (kind, next) = (segment[BlockKinds + block], segment[NextBlocks + block]);
+            if (kind != Unused && (next >= Blocks || segment[BlockKinds + next] != kind))
+            {
+                return false;
+            }
+
+            var free = BinaryPrimitives.ReadUInt64LittleEndian(segment.AsSpan(FreeMasks + (block * sizeof(ulong))));
+            for (var i = 0; free != 0 && IsOfHandles(segment, block) && i < HandlesPerBlock; i++)
+            {
+                if ((free >> i & 1) != 0 && Word(segment, block, i) != 0)
+                {
+                    return false;
+                }
+            }
+        }
+
+        return true;
     }
 
     // Blocks of second words are those that others name as theirs.
