@@ -62,6 +62,18 @@ static inline int nativeheap_mark(const char* name) {
     return nativeheap_find_("nativeheap_snapshot", &snapshot) ? snapshot(name) : -1;
 }
 
+/* As gperftools' HeapProfilerStop and HeapProfilerStart: between these, what the process allocates is not recorded, and
+ * is in no report; frees of recorded blocks still count. A heap-check takes blocks of that time for none. Processes that
+ * were forked from each other stop and start together. Return 0, or -1 when there is no recording. */
+static inline int nativeheap_stop(void) {
+    int (*record)(int);
+    return nativeheap_find_("nativeheap_record", &record) ? record(0) : -1;
+}
+static inline int nativeheap_start(void) {
+    int (*record)(int);
+    return nativeheap_find_("nativeheap_record", &record) ? record(1) : -1;
+}
+
 /* Between these, what the calling thread allocates is no leak, nor is what hangs off it. They nest. */
 static inline void nativeheap_disable_leaks(void) {
     void (*disable)(void);

@@ -91,6 +91,12 @@ NH_CALLABLE int nativeheap_snapshot(const char* name) {
     return nh::process::ask(check_reason::snapshot, name, nh::unwind::caller_registers().sp, &answer) ? 0 : -1;
 }
 
+NH_CALLABLE int nativeheap_record(int start) {
+    CheckAnswer answer;
+    check_reason reason = start != 0 ? check_reason::start : check_reason::stop;
+    return nh::process::ask(reason, nullptr, nh::unwind::caller_registers().sp, &answer) ? 0 : -1;
+}
+
 NH_CALLABLE void __lsan_disable() {
     nh::interpose::ignoring++;
 }

@@ -13,6 +13,7 @@ public static unsafe class HeapCheck
     private static readonly delegate* unmanaged<int> s_isRecording = (delegate* unmanaged<int>)Find("nativeheap_is_recording");
     private static readonly delegate* unmanaged<HeapLeaks*, int, int> s_check = (delegate* unmanaged<HeapLeaks*, int, int>)Find("nativeheap_check");
     private static readonly delegate* unmanaged<byte*, int> s_snapshot = (delegate* unmanaged<byte*, int>)Find("nativeheap_snapshot");
+    private static readonly delegate* unmanaged<int, int> s_record = (delegate* unmanaged<int, int>)Find("nativeheap_record");
     private static readonly delegate* unmanaged<void> s_disable = (delegate* unmanaged<void>)Find("__lsan_disable");
     private static readonly delegate* unmanaged<void> s_enable = (delegate* unmanaged<void>)Find("__lsan_enable");
 
@@ -45,6 +46,15 @@ public static unsafe class HeapCheck
             return s_snapshot(bytes) == 0;
         }
     }
+
+    /// <summary>What the process allocates from now on is not recorded, until <see cref="Start"/>; frees of recorded blocks
+    /// still count. Processes that were forked from each other stop and start together.</summary>
+    /// <returns>False when there is no recording.</returns>
+    public static bool Stop() => s_record is not null && s_record(0) == 0;
+
+    /// <summary>Records again.</summary>
+    /// <returns>False when there is no recording.</returns>
+    public static bool Start() => s_record is not null && s_record(1) == 0;
 
     /// <summary>What native code allocates on this thread from now on is no leak, until the result is disposed of, on the
     /// same thread. It nests.</summary>

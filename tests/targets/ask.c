@@ -87,7 +87,14 @@ int main(int count, char** arguments) {
             check("unregistered", 1);
         }
     }
+    int stopped = nativeheap_stop();
+    char* unseen = make(5000);
+    int started = nativeheap_start();
+    char* seen = make(7000);
+    printf("stop %d start %d\n", stopped, started);
     int first = nativeheap_mark("here");
+    free(unseen);
+    free(seen);
     printf("mark %d %d\n", first, nativeheap_mark("here"));
     if (__lsan_do_recoverable_leak_check != NULL)
         printf("recoverable %d\n", __lsan_do_recoverable_leak_check());

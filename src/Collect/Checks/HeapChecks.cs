@@ -81,7 +81,7 @@ internal sealed class HeapChecks : IDisposable
     /// <summary>Tells processes of a new region when to wait for us. The poll thread, before it is handed over.</summary>
     public void Prepare(RegionView region)
     {
-        var checks = CheckReason.Asked | CheckReason.AskedSince | CheckReason.Snapshot;
+        var checks = CheckReason.Asked | CheckReason.AskedSince | CheckReason.Snapshot | CheckReason.Stop | CheckReason.Start;
         if (LooksAtEnds)
         {
             checks |= CheckReason.Execute;
@@ -282,10 +282,16 @@ internal sealed class HeapChecks : IDisposable
     private void Wanted(Recording recording, ProcessId process, SlotRecord slot)
     {
         var reason = (CheckReason)slot.CheckReason;
-        if (reason == CheckReason.Snapshot)
+        switch (reason)
         {
-            Mark(recording, process, slot);
-            return;
+            case CheckReason.Snapshot:
+                Mark(recording, process, slot);
+                return;
+            case CheckReason.Stop or CheckReason.Start:
+                recording.Pause(process, reason == CheckReason.Stop, Heartbeat.Clock());
+                recording.AnswerCheck(process, CheckVerdict.Nothing);
+                recording.EndCheck(process, slot.CheckWanted);
+                return;
         }
 
         var isAsked = reason is CheckReason.Asked or CheckReason.AskedSince;

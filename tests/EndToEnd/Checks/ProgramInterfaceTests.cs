@@ -14,7 +14,7 @@ public sealed class ProgramInterfaceTests : IDisposable
 
         outcome.Expect(4);
         Assert.Equal(
-            "active 0\nnothing -1 0 0\nlost -1 0 0\nagain -1 0 0\nregister -1 0 0\nmark -1 -1\nend\n", outcome.Output);
+            "active 0\nnothing -1 0 0\nlost -1 0 0\nagain -1 0 0\nregister -1 0 0\nstop -1 start -1\nmark -1 -1\nend\n", outcome.Output);
     }
 
     [Fact]
@@ -27,10 +27,15 @@ public sealed class ProgramInterfaceTests : IDisposable
         outcome.Expect(4);
         Assert.Equal(
             "active 1\nnothing 0 0 0\nlost 1 100 1\nagain 0 0 0\nregister 0 0 0\nignored 0 0 0\nunregistered 1 3000 1\n"
-            + "mark 0 -1\nrecoverable 1\nend\n",
+            + "stop 0 start 0\nmark 0 -1\nrecoverable 1\nend\n",
             outcome.Output);
         Assert.Contains("leaked 100 bytes in 1 blocks (definite 100, indirect 0, possible 0)", outcome.Errors, StringComparison.Ordinal);
         Assert.DoesNotContain(outcome.Said, line => line.Contains("lost:", StringComparison.Ordinal));
+
+        // Of two blocks that lived when it marked the moment, one was allocated while nothing was recorded.
+        var live = Harness.Program.Run(
+            ["dotnet", Built.Command, "sql", trace, "SELECT bytes FROM block WHERE bytes IN (5000, 7000)", "--csv"]);
+        Assert.Equal("bytes\r\n7000\r\n", live.Expect(0).Output);
     }
 
     [Fact]

@@ -102,6 +102,7 @@ TEST(BuiltLibrary, exports_the_interposed_functions_and_its_interface_and_nothin
                                                "DllGetClassObject",
                                                "nativeheap_check",
                                                "nativeheap_is_recording",
+                                               "nativeheap_record",
                                                "nativeheap_snapshot"}));
 }
 
