@@ -84,7 +84,8 @@ internal sealed class HandleTables
     public bool AreKnown { get; }
 
     /// <summary>The handles of the segments in a range.</summary>
-    /// <param name="range">Writable memory of no file, with any number of segments and anything else.</param>
+    /// <param name="range">Writable memory of no file, with any number of segments and anything else; pages that were never
+    /// touched need not be in it.</param>
     public IEnumerable<TableHandle> In(AddressRange range)
     {
         var segment = new byte[SegmentBytes];

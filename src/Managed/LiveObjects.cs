@@ -82,7 +82,8 @@ public sealed class LiveObjects
             {
                 var handles = new HandleTables(held.Memory, [.. runtime.EnumerateHandles()]);
                 objects.Note = handles.AreKnown ? null : HandleTables.Unknown;
-                foreach (var handle in tables.SelectMany(objects.Outside).SelectMany(handles.In))
+                using var pages = held.OpenPages();
+                foreach (var handle in tables.SelectMany(objects.Outside).SelectMany(pages.Present).SelectMany(handles.In))
                 {
                     objects.KeepWord(handle.IsStrong ? handle.Target : handle.Dependent);
                 }

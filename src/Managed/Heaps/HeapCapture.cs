@@ -136,6 +136,7 @@ public sealed class HeapCapture : IDisposable
     private static List<TableHandle>? FindUnseen(List<ClrHandle> known, IHeldProcess held, List<AddressRange> reserved)
     {
         var tables = new HandleTables(held.Memory, known);
+        using var pages = held.OpenPages();
         var heap = new RangeSet();
         reserved.ForEach(heap.Exclude);
         var seen = known.Select(handle => handle.Address).ToHashSet();
@@ -144,6 +145,7 @@ public sealed class HeapCapture : IDisposable
             .. held.Mappings
                 .Where(mapping => mapping is { IsReadable: true, IsWritable: true, IsShared: false, Path: "" })
                 .SelectMany(mapping => heap.Rest(new AddressRange(mapping.Start, mapping.End)))
+                .SelectMany(pages.Present)
                 .SelectMany(tables.In)
                 .Where(handle => !seen.Contains(handle.Location)),
         ];
