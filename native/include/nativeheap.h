@@ -63,8 +63,9 @@ static inline int nativeheap_mark(const char* name) {
 }
 
 /* As gperftools' HeapProfilerStop and HeapProfilerStart: between these, what the process allocates is not recorded, and
- * is in no report; frees of recorded blocks still count. A heap-check takes blocks of that time for none. Processes
- * that were forked from each other stop and start together. Return 0, or -1 when there is no recording. */
+ * is in no report; frees of recorded blocks still count. A heap-check reports no block of that time; what it holds is
+ * held. Processes that were forked from each other stop and start together. Return 0, or -1 when there is no recording.
+ */
 static inline int nativeheap_stop(void) {
     int (*record)(int);
     return nativeheap_find_("nativeheap_record", &record) ? record(0) : -1;

@@ -289,8 +289,7 @@ internal sealed class HeapChecks : IDisposable
                 return;
             case CheckReason.Stop or CheckReason.Start:
                 recording.Pause(process, reason == CheckReason.Stop, Heartbeat.Clock());
-                recording.AnswerCheck(process, CheckVerdict.Nothing);
-                recording.EndCheck(process, slot.CheckWanted);
+                Answer(recording, process, slot, CheckVerdict.Nothing);
                 return;
         }
 
@@ -330,10 +329,12 @@ internal sealed class HeapChecks : IDisposable
             {
                 if (isAsked)
                 {
-                    recording.AnswerCheck(process, verdict);
+                    Answer(recording, process, slot, verdict);
                 }
-
-                recording.EndCheck(process, slot.CheckWanted);
+                else
+                {
+                    recording.EndCheck(process, slot.CheckWanted);
+                }
             });
         });
     }
@@ -347,7 +348,13 @@ internal sealed class HeapChecks : IDisposable
         var isTaken = !SnapshotRequests.IsReserved(name) && !name.Any(char.IsControl)
             && recording.TakeSnapshot(name.Length == 0 ? null : name, "asked") is not null;
         _drain.Flush();
-        recording.AnswerCheck(process, isTaken && _drain.Failure is null ? CheckVerdict.Nothing : null);
+        Answer(recording, process, slot, isTaken && _drain.Failure is null ? CheckVerdict.Nothing : null);
+    }
+
+    // Null: nobody could do what was asked.
+    private static void Answer(Recording recording, ProcessId process, SlotRecord slot, CheckVerdict? verdict)
+    {
+        recording.AnswerCheck(process, verdict);
         recording.EndCheck(process, slot.CheckWanted);
     }
 

@@ -102,19 +102,19 @@ public sealed unsafe class HeapGraph : IDisposable
     /// <summary>The root that a node hangs from first.</summary>
     public GraphRoot RootOf(uint node) => _roots[node];
 
-    /// <summary>Makes a node hang from a root, if nothing reached it so far.</summary>
-    public void AddRoot(GraphRoot root)
+    /// <summary>Reaches all that hangs from roots, the nearest first. What was reached by an earlier call keeps its chain, so
+    /// roots that say more are given first.</summary>
+    public void Search(IEnumerable<GraphRoot> roots)
     {
-        if (root.Node != NoNode && Reach(root.Node, root.Node))
+        ArgumentNullException.ThrowIfNull(roots);
+        foreach (var root in roots)
         {
-            _roots.Add(root.Node, root);
+            if (root.Node != NoNode && Reach(root.Node, root.Node))
+            {
+                _roots.Add(root.Node, root);
+            }
         }
-    }
 
-    /// <summary>Reaches all that hangs from the roots added so far: the nearest first. What was reached by an earlier call
-    /// keeps its chain, so roots that say more are added first.</summary>
-    public void Search()
-    {
         for (; _searched < _queueEnd; _searched++)
         {
             if (_searched + Ahead < _queueEnd && _queue[_searched + Ahead] is var next && next < _slots)

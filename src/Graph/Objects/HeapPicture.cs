@@ -209,25 +209,31 @@ public sealed class HeapPicture : IDisposable
         Tracer tracer, int pid, bool withRoots, Func<IHeldProcess, HeapBlocks?>? blocks, bool last)
     {
         var clock = Stopwatch.StartNew();
-        using var held = tracer.TryHold(pid, Patience, out var problem)
+        var held = tracer.TryHold(pid, Patience, out var problem)
             ?? throw new ToolException($"process {pid} cannot be stopped to be looked at: {problem}", ExitCodes.Target);
-        Clr?.Hold(held);
-        if (Clr is not null && !HeapCapture.IsPossible(Clr))
+        try
         {
-            return last
-                ? throw new ToolException(
-                    $"process {pid} is collecting garbage whenever it is looked at; try again", ExitCodes.Target)
-                : false;
+            Clr?.Hold(held);
+            if (Clr is not null && !HeapCapture.IsPossible(Clr))
+            {
+                return last
+                    ? throw new ToolException(
+                        $"process {pid} is collecting garbage whenever it is looked at; try again", ExitCodes.Target)
+                    : false;
+            }
+
+            Capture(held, withRoots, blocks);
+            if (!held.IsThere)
+            {
+                throw Ended(pid, null);
+            }
+        }
+        finally
+        {
+            held.Dispose();
+            Clr?.Release();
         }
 
-        Capture(held, withRoots, blocks);
-        if (!held.IsThere)
-        {
-            throw Ended(pid, null);
-        }
-
-        held.Dispose();
-        Clr?.Release();
         Times = new LookTimes(TimeSpan.Zero, clock.Elapsed);
         return true;
     }

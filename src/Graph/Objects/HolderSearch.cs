@@ -55,12 +55,7 @@ public sealed class HolderSearch : IDisposable
         var roots = _finder.Find(Graph);
         foreach (var round in roots.GroupBy(root => root.Kind.Round()))
         {
-            foreach (var root in round)
-            {
-                Graph.AddRoot(root);
-            }
-
-            Graph.Search();
+            Graph.Search(round);
         }
 
         _roots = roots.ToLookup(root => root.Node);

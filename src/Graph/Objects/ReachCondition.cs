@@ -24,12 +24,7 @@ public sealed class ReachCondition : IObjectCondition, IDisposable
         _condition = condition;
         _isReached = isReached;
         _graph = new HeapGraph(picture);
-        foreach (var root in new RootFinder(picture, types).Find(_graph).TakeWhile(root => root.Kind.Round() == 0))
-        {
-            _graph.AddRoot(root);
-        }
-
-        _graph.Search();
+        _graph.Search(new RootFinder(picture, types).Find(_graph).TakeWhile(root => root.Kind.Round() == 0));
     }
 
     /// <inheritdoc/>

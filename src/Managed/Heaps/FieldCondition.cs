@@ -69,7 +69,7 @@ public sealed partial class FieldCondition : IObjectCondition
             _fields.Add(type, field);
         }
 
-        return field is not null && field.NumberIn(heap.BytesOf(slot)) is { } value && Compare(value);
+        return field is not null && field.NumberIn(heap.BytesOf(slot, type)) is { } value && Compare(value);
     }
 
     private bool Compare(double value)

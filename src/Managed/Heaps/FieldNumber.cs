@@ -6,9 +6,10 @@ namespace NativeHeap.Managed.Heaps;
 /// <summary>Reads primitive fields as numbers.</summary>
 internal static class FieldNumber
 {
-    /// <summary>The bytes of an object, its method table included; of a very large one the first 2 GB.</summary>
-    public static ReadOnlySpan<byte> BytesOf(this ManagedHeap heap, uint slot) =>
-        heap.Copy.BytesAt(slot, (int)Math.Min(heap.SizeOf(slot), int.MaxValue));
+    /// <summary>The bytes of an object of a type that is known, its method table included; of a very large one the first
+    /// 2 GB.</summary>
+    public static ReadOnlySpan<byte> BytesOf(this ManagedHeap heap, uint slot, HeapType type) =>
+        heap.Copy.BytesAt(slot, (int)Math.Min(heap.SizeOf(slot, type), int.MaxValue));
 
     /// <summary>What a field of an object holds: a number, 0 or 1 of a bool, the address of a reference; null when it is
     /// nothing of the sort.</summary>

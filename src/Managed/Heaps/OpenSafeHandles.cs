@@ -20,9 +20,14 @@ public sealed class OpenSafeHandles : IObjectCondition
             _fields.Add(type, fields = FieldsOf(type.Type));
         }
 
-        return fields is { } known
-            && known.State.NumberIn(heap.BytesOf(slot)) is { } state && ((long)state & ClosedOrDisposed) == 0
-            && known.Owns.NumberIn(heap.BytesOf(slot)) is not (null or 0);
+        if (fields is not { } known)
+        {
+            return false;
+        }
+
+        var bytes = heap.BytesOf(slot, type);
+        return known.State.NumberIn(bytes) is { } state && ((long)state & ClosedOrDisposed) == 0
+            && known.Owns.NumberIn(bytes) is not (null or 0);
     }
 
     private static (ClrInstanceField State, ClrInstanceField Owns)? FieldsOf(ClrType? type)

@@ -15,6 +15,8 @@ public static class V8Page
     /// <summary>Pages begin at multiples of this.</summary>
     public const ulong Alignment = 256 * 1024;
 
+    private const int Words = HeaderBytes / sizeof(ulong);
+    private const ulong LeastBytes = 4096;
     private const ulong MostBytes = 1UL << 32;
     private const ulong MostHeaderBytes = 64 * 1024;
 
@@ -54,9 +56,6 @@ public static class V8Page
 
         return 0;
     }
-
-    private const ulong LeastBytes = 4096;
-    private const int Words = HeaderBytes / sizeof(ulong);
 
     private static ulong Word(ReadOnlySpan<byte> header, int i) => BinaryPrimitives.ReadUInt64LittleEndian(header[(i * sizeof(ulong))..]);
 }
