@@ -7,7 +7,8 @@
  *
  * LeakSanitizer's interface (sanitizer/lsan_interface.h) works, too: __lsan_disable, __lsan_enable,
  * __lsan_ignore_object, __lsan_register_root_region, __lsan_unregister_root_region, __lsan_do_leak_check and
- * __lsan_do_recoverable_leak_check. Declare them weak to link without it.
+ * __lsan_do_recoverable_leak_check. Declare them weak to link without it. What a program's
+ * __lsan_default_suppressions returns is not reported.
  */
 #ifndef NATIVEHEAP_H
 #define NATIVEHEAP_H

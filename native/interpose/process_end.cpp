@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "native/interpose/program_suppressions.h"
 #include "native/process/check.h"
 #include "native/process/elf_lookup.h"
 
@@ -25,6 +26,7 @@ using ExecuteIn = int(const char*, char* const*, char* const*);
 using ExecuteFile = int(int, char* const*, char* const*);
 
 Main* program_main;
+Main* first_main;  // what is called as main
 
 template <typename Function>
 Function* next(Function** known, const char* name) {
@@ -42,9 +44,15 @@ Function* next(Function** known, const char* name) {
         return next(&known, name); \
     }())
 
+// Everything is initialised. main is jumped to: no frame of ours stands below it.
+int main_after_suppressions(int argument_count, char** arguments, char** environment) {
+    nh::interpose::tell_suppressions();
+    return program_main(argument_count, arguments, environment);
+}
+
 // Return from main is the end, before any exit handler or destructor.
 int checked_main(int argument_count, char** arguments, char** environment) {
-    int code = program_main(argument_count, arguments, environment);
+    int code = first_main(argument_count, arguments, environment);
     await_check(check_reason::exit);
     return code;
 }
@@ -82,8 +90,9 @@ int nh_libc_start_main(Main* main, int argument_count, char** arguments, void (*
                        void (*loader_finish)(), void* stack_end) {
     bool checked = nh::process::checks(check_reason::exit);
     program_main = main;
-    return NH_NEXT(Start, "__libc_start_main")(checked ? checked_main : main, argument_count, arguments, initialize,
-                                               finish, loader_finish, stack_end);
+    first_main = nh::interpose::has_suppressions() ? main_after_suppressions : main;
+    return NH_NEXT(Start, "__libc_start_main")(checked ? checked_main : first_main, argument_count, arguments,
+                                               initialize, finish, loader_finish, stack_end);
 }
 
 void nh_exit(int code) NH_EXPORT_AS(exit);

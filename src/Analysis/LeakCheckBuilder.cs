@@ -53,7 +53,7 @@ internal sealed class LeakCheckBuilder
             Level = row.Level,
             HeldNs = row.HeldNs,
             IsComplete = row.IsComplete,
-            Notes = [.. _graph.Notes, .. matcher.Notes],
+            Notes = [.. _graph.Notes, .. _suppressions.Notes, .. matcher.Notes],
             Summary = Enum.GetValues<LeakKind>().ToDictionary(
                 kind => kind,
                 kind => leaks.Where(leak => leak.Kind == kind).Aggregate(default(LeakSum), (sum, leak) => sum + leak.Own)),

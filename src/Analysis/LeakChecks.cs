@@ -1,5 +1,6 @@
 using NativeHeap.Analysis.Suppressions;
 using NativeHeap.Graph;
+using NativeHeap.Model;
 using NativeHeap.Symbols;
 using NativeHeap.Trace;
 
@@ -8,6 +9,9 @@ namespace NativeHeap.Analysis;
 /// <summary>Reads the heap-checks of a trace. Not for several threads.</summary>
 internal sealed class LeakChecks(TraceReader trace, MergedTree tree, LeakSuppressions suppressions, LinkageNames linkage)
 {
+    // Of a process and those that were forked from it they are the same.
+    private readonly Dictionary<(string Source, string Text), LeakSuppressions> _ofPrograms = [];
+
     /// <summary>Reads a check.</summary>
     /// <param name="row">Its row.</param>
     /// <param name="since">An earlier check of the process, whose leaks are left out; null: none.</param>
@@ -15,9 +19,26 @@ internal sealed class LeakChecks(TraceReader trace, MergedTree tree, LeakSuppres
     public LeakCheck Read(LeakCheckRow row, LeakCheckRow? since)
     {
         var graph = Graph(row);
+        var process = trace.Processes[row.Process.Value - 1];
         var builder = new LeakCheckBuilder(
-            graph, tree, suppressions, linkage, since is null ? null : Known(Graph(since)));
-        return builder.Build(trace.Processes[row.Process.Value - 1], row);
+            graph, tree, SuppressionsOf(process, row), linkage, since is null ? null : Known(Graph(since)));
+        return builder.Build(process, row);
+    }
+
+    private LeakSuppressions SuppressionsOf(ProcessInfo process, LeakCheckRow row)
+    {
+        if (!suppressions.TakesPrograms || row.Suppressions is not { } text)
+        {
+            return suppressions;
+        }
+
+        var source = "__lsan_default_suppressions of " + (process.Executable is { } path ? Path.GetFileName(path) : process.Pid);
+        if (!_ofPrograms.TryGetValue((source, text), out var all))
+        {
+            _ofPrograms.Add((source, text), all = suppressions.Then(LeakSuppressions.OfProgram(text, source)));
+        }
+
+        return all;
     }
 
     private LeakGraph Graph(LeakCheckRow row)

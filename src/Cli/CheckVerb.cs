@@ -61,7 +61,7 @@ internal static class CheckVerb
     private static readonly Option<string> DefaultSuppressions = new("--default-suppressions")
     {
         HelpName = "yes|no",
-        Description = "Whether leaks that the C library is known for are left out, too (default yes; the list is src/Analysis/Suppressions/builtin.supp).",
+        Description = "Whether leaks are left out, too, that the C library is known for (src/Analysis/Suppressions/builtin.supp) or the program itself names by __lsan_default_suppressions (default yes).",
         DefaultValueFactory = _ => "yes",
     };
 

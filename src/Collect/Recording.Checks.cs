@@ -93,7 +93,10 @@ public sealed partial class Recording
         ProcessId process, ulong clockNs, string level, long heldNs, bool isComplete, ReadOnlyMemory<byte> graph)
     {
         _committer.Batch.LeakChecks.Add(
-            new LeakCheckRow(++_checks, process, RelativeNs(clockNs), level, heldNs, isComplete, graph));
+            new LeakCheckRow(++_checks, process, RelativeNs(clockNs), level, heldNs, isComplete, graph)
+            {
+                Suppressions = _drain.Find(process)?.Suppressions.Text,
+            });
         return _checks;
     }
 

@@ -154,6 +154,9 @@ internal sealed unsafe class RingFeed
             case EventKind.Ignore:
                 TakeIgnored((IgnoreEvent*)record, word & WireConstants.AddressMask);
                 break;
+            case EventKind.Suppressions:
+                TakeSuppressions((SuppressionsEvent*)record, word & WireConstants.AddressMask);
+                break;
             case EventKind.ForkCut:
                 break; // totals need none; a leak check of a forked child will
         }
@@ -226,6 +229,18 @@ internal sealed unsafe class RingFeed
         }
 
         _process.Heap.Submit(Operation(OperationKind.Ignored, address, record->Order));
+    }
+
+    private void TakeSuppressions(SuppressionsEvent* record, ulong bytes)
+    {
+        ReadOnlySpan<byte> text = record->Text;
+        if (_process is null || bytes > (ulong)text.Length)
+        {
+            Strays++;
+            return;
+        }
+
+        _process.Suppressions.Add(text[..(int)bytes]);
     }
 
     private void Birth(ProcessHeap heap, ulong address, ulong bytes, uint node, uint order)

@@ -17,6 +17,7 @@ internal sealed class TrackedProcess : IDisposable
     private readonly List<int> _cut = []; // totals whose stacks lack frames
     private readonly List<int> _waiting = []; // totals whose stacks could not be found when they were new
     private int _looked; // totals below were looked at once at least
+    private ProcessSuppressions? _suppressions;
     private readonly StackRegistry _registry;
     private readonly StackResolver _resolver;
 
@@ -56,6 +57,10 @@ internal sealed class TrackedProcess : IDisposable
     public long StartNs { get; init; }
 
     public ProcessHeap Heap { get; }
+
+    /// <summary>What the program itself does not want to be reported.</summary>
+    public ProcessSuppressions Suppressions => _suppressions ??=
+        new ProcessSuppressions(Origin == ProcessOrigin.Fork ? Parent?.Suppressions : null);
 
     /// <summary>Modules it loaded itself.</summary>
     public List<LoadedModule> Modules { get; } = [];

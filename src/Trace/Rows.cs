@@ -74,7 +74,11 @@ public sealed record Snapshot(int Number, string? Name, string Reason, long Time
 /// <param name="IsComplete">False: nothing is known but what was not freed.</param>
 /// <param name="Graph">What was found; read by whoever knows the format.</param>
 public sealed record LeakCheckRow(
-    int Number, ProcessId Process, long TimeNs, string Level, long HeldNs, bool IsComplete, ReadOnlyMemory<byte> Graph);
+    int Number, ProcessId Process, long TimeNs, string Level, long HeldNs, bool IsComplete, ReadOnlyMemory<byte> Graph)
+{
+    /// <summary>What the program itself did not want to be reported, as it said it; null: nothing.</summary>
+    public string? Suppressions { get; init; }
+}
 
 /// <summary>What a stack had alive at a snapshot.</summary>
 /// <param name="Process">The process.</param>

@@ -9,7 +9,7 @@ internal static class SchemaCheck
     private const long ApplicationId = 0x4E484550; // "NHEP"
 
     /// <summary>The newest schema this reader knows.</summary>
-    public const long Version = 3;
+    public const long Version = 4;
 
     /// <summary>The first version that keeps tables packed.</summary>
     public const long PackedSince = 2;
@@ -17,11 +17,15 @@ internal static class SchemaCheck
     /// <summary>The first version that counts frees of blocks from before an attach.</summary>
     public const long EarlierFreesSince = 3;
 
+    /// <summary>The first version that keeps with a heap-check what the program itself did not want to be reported.</summary>
+    public const long SuppressionsSince = 4;
+
     /// <summary>Tables and columns (<c>table.column</c>) that older versions had not, by the version they came with.</summary>
     private static readonly Dictionary<string, long> s_since = new(StringComparer.Ordinal)
     {
         ["gc_pause"] = 3,
         ["leak_check"] = 2,
+        ["leak_check.suppressions"] = SuppressionsSince,
         ["leak_graph"] = 2,
         ["ledger_gauge"] = 3,
         ["packed"] = PackedSince,

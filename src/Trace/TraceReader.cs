@@ -235,7 +235,10 @@ public sealed class TraceReader : IDisposable
         var checks = new List<LeakCheckRow>();
         var order = default(KeyOrder);
         using var row = new Statement(
-            _database, "leak_check", "id, process_id, time_ns, level, held_ns, complete");
+            _database,
+            "leak_check",
+            "id, process_id, time_ns, level, held_ns, complete, "
+            + (_version < SchemaCheck.SuppressionsSince ? "NULL" : "suppressions"));
         while (row.Next())
         {
             var number = row.Int(0, 1, Limits.Rows);
@@ -247,7 +250,10 @@ public sealed class TraceReader : IDisposable
                 row.Text(3),
                 row.Long(4, 0, Limits.TimeNs),
                 row.Int(5, 0, 1) == 1,
-                ReadOnlyMemory<byte>.Empty));
+                ReadOnlyMemory<byte>.Empty)
+            {
+                Suppressions = row.TextOrNull(6),
+            });
         }
 
         return checks;

@@ -216,7 +216,7 @@ public sealed partial class TraceWriter
         ArgumentNullException.ThrowIfNull(row);
         Run(_leakCheck
             .Bind(1, row.Number).Bind(2, row.Process.Value).Bind(3, row.TimeNs).Bind(4, row.Level)
-            .Bind(5, row.HeldNs).Bind(6, row.IsComplete ? 1 : 0));
+            .Bind(5, row.HeldNs).Bind(6, row.IsComplete ? 1 : 0).Bind(7, row.Suppressions));
         for (var part = 0; part * LeakGraphPartBytes < row.Graph.Length; part++)
         {
             var rest = row.Graph.Span[(part * LeakGraphPartBytes)..];
@@ -351,7 +351,7 @@ public sealed partial class TraceWriter
         _pause = Replace("gc_pause", "process_id, time_ns, duration_ns, generation", 4);
         _snapshot = Replace("snapshot", "id, name, reason, time_ns", 4);
         _snapshotTotal = Replace("snapshot_total", "snapshot_id, process_id, stack_id, blocks, bytes", 5);
-        _leakCheck = Replace("leak_check", "id, process_id, time_ns, level, held_ns, complete", 6);
+        _leakCheck = Replace("leak_check", "id, process_id, time_ns, level, held_ns, complete, suppressions", 7);
         _leakGraph = Replace("leak_graph", "check_id, part, data", 3);
         _block = Replace("block", "snapshot_id, process_id, address, bytes, stack_id, thread_id, birth_ns", 7);
         _string = Replace("string", "id, text", 2);

@@ -5,7 +5,7 @@
 -- empty then, and "nativeheap sql" fills them for a query.
 
 PRAGMA application_id = 0x4E484550; -- "NHEP"
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 -- tool_version, command (JSON array), host, kernel, machine; start_unix_ns, start_monotonic_ns, end_ns (NULL while
 -- recording); exact (1, or 0 for sampled), sample_bytes; bucket_ns (width of a cohort's buckets, may double as a run
@@ -278,14 +278,16 @@ CREATE TABLE snapshot_total (
 
 -- A heap-check. level: 'normal', 'strict' or 'draconian' at a process's end, 'asked' at any other moment. held_ns: how
 -- long the process stood still; complete 0: it could not be looked at, and nothing is known but what was not freed.
--- Since version 2.
+-- suppressions: what the program itself did not want to be reported, as its __lsan_default_suppressions said it; NULL:
+-- nothing. Since version 2, suppressions since version 4.
 CREATE TABLE leak_check (
     id INTEGER PRIMARY KEY,
     process_id INTEGER NOT NULL,
     time_ns INTEGER NOT NULL,
     level TEXT NOT NULL,
     held_ns INTEGER NOT NULL,
-    complete INTEGER NOT NULL
+    complete INTEGER NOT NULL,
+    suppressions TEXT
 );
 
 -- What a heap-check found, piece by piece: the blocks that nothing surely holds, and the pointers between them

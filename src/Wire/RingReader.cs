@@ -187,6 +187,8 @@ public sealed unsafe class RingReader
                 return ForkCutEvent.StatedSize;
             case EventKind.Ignore:
                 return IgnoreEvent.StatedSize;
+            case EventKind.Suppressions:
+                return SuppressionsEvent.StatedSize;
             case EventKind.Pad:
                 var bytes = word & WireConstants.AddressMask;
                 return bytes % 8 == 0 ? bytes : 0;

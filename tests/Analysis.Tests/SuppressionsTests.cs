@@ -116,6 +116,32 @@ public sealed class SuppressionsTests
         Assert.Equal((ExitCodes.Usage, "my.supp:" + problem), (error.ExitCode, error.Message));
     }
 
+    [Theory]
+    [InlineData("leak:a\nrace:b\nleak:c\n", "a c", "2")]
+    [InlineData("{\nname\nMemcheck:Leak\n}\nleak:a\n", "a", "4")]
+    [InlineData("{\nname\nMemcheck:Leak\nfun:\nfun:f\n}\nleak:a\n", "a", "4")]
+    [InlineData("leak:a\n{\nname\nMemcheck:Leak\nfun:f\n", "a", "6")]
+    [InlineData("# max-blocks: many\nleak:a\n# max-bytes: 1\n", "a", "1 4")]
+    [InlineData("\0\u0001{\n\nleak:a", "a", "1")]
+    public void Of_what_a_program_says_bad_lines_are_passed_over_and_noted(string text, string patterns, string lines)
+    {
+        var read = LeakSuppressions.OfProgram(text, "its own");
+
+        Assert.Equal(patterns, string.Join(' ', read.Entries.Select(entry => entry.Pattern)));
+        Assert.Equal(lines, string.Join(' ', read.Notes.Select(note => note.Split(':')[1])));
+    }
+
+    [Fact]
+    public void Of_what_a_program_says_the_beginning_counts_and_a_few_bad_lines_are_told()
+    {
+        var read = LeakSuppressions.OfProgram("leak:a\n" + string.Concat(Enumerable.Repeat("bad\n", 30_000)) + "leak:b\n", "its own");
+
+        Assert.Equal("a", Assert.Single(read.Entries).Pattern);
+        Assert.Equal("its own: longer than 65536 bytes, the rest was not read", read.Notes[0]);
+        Assert.Equal("its own: 16373 more lines are bad", read.Notes[^1]);
+        Assert.Equal(11, read.Notes.Count);
+    }
+
     [Fact]
     public void Whatever_is_written_is_understood_and_means_its_leak()
     {
@@ -145,6 +171,7 @@ public sealed class SuppressionsTests
         Gen.OneOf(Gen.Int[0, words.Length - 1].Select(i => words[i]), Gen.Const("\n")).Array[0, 6].Select(parts => "{\nname\nMemcheck:Leak\n...\n}\nleak:" + string.Concat(parts)).Sample(
             text =>
             {
+                _ = LeakSuppressions.OfProgram(text, "f");
                 try
                 {
                     foreach (var entry in LeakSuppressions.Parse(text, "f").Entries)

@@ -199,6 +199,7 @@ public sealed unsafe class RingReaderTests
                 EventKind.Resize => sizeof(ResizeEvent),
                 EventKind.ForkCut => sizeof(ForkCutEvent),
                 EventKind.Ignore => sizeof(IgnoreEvent),
+                EventKind.Suppressions => sizeof(SuppressionsEvent),
                 _ => throw new InvalidOperationException($"a record of kind {word >> 56} was handed out"),
             };
             _sink += new Span<byte>(record, bytes).IndexOf((byte)1);

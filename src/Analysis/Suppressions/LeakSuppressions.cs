@@ -7,6 +7,8 @@ namespace NativeHeap.Analysis.Suppressions;
 public sealed class LeakSuppressions
 {
     private const int MostBytes = 64 << 20;
+    private const int MostBytesOfProgram = 1 << 16;
+    private const int MostComplaints = 10;
     private const string BuiltInName = "builtin.supp";
 
     private LeakSuppressions(IReadOnlyList<SuppressionEntry> entries) => Entries = entries;
@@ -14,8 +16,10 @@ public sealed class LeakSuppressions
     /// <summary>None.</summary>
     public static LeakSuppressions None { get; } = new([]);
 
-    /// <summary>What C libraries and loaders are known to leave behind: <c>builtin.supp</c> beside this class.</summary>
-    public static LeakSuppressions BuiltIn { get; } = Parse(BuiltInText, BuiltInName);
+    /// <summary>What C libraries and loaders are known to leave behind, <c>builtin.supp</c> beside this class; and, for each
+    /// process, what its program itself says.</summary>
+    public static LeakSuppressions BuiltIn { get; } =
+        new(SuppressionParser.Parse(BuiltInText, BuiltInName)) { TakesPrograms = true };
 
     /// <summary>The text of <see cref="BuiltIn"/>.</summary>
     public static string BuiltInText
@@ -29,6 +33,34 @@ public sealed class LeakSuppressions
 
     /// <summary>The entries, in the order in which they are tried.</summary>
     public IReadOnlyList<SuppressionEntry> Entries { get; }
+
+    /// <summary>Whether what a program says by <c>__lsan_default_suppressions</c> counts for its own leaks, too.</summary>
+    public bool TakesPrograms { get; private init; }
+
+    /// <summary>Remarks on what could not be read.</summary>
+    public IReadOnlyList<string> Notes { get; private init; } = [];
+
+    /// <summary>Reads what a program says itself. What cannot be read is passed over, and noted.</summary>
+    /// <param name="text">Anything.</param>
+    /// <param name="source">Where it comes from.</param>
+    public static LeakSuppressions OfProgram(string text, string source)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var complaints = new List<string>();
+        if (Encoding.UTF8.GetByteCount(text) > MostBytesOfProgram)
+        {
+            // Half a line would mean more than the whole.
+            text = text[..(text.LastIndexOf('\n', Math.Min(text.Length, MostBytesOfProgram) - 1) + 1)];
+            complaints.Add($"{source}: longer than {MostBytesOfProgram} bytes, the rest was not read");
+        }
+
+        var entries = SuppressionParser.Parse(text, source, complaints.Add);
+        var more = complaints.Count - MostComplaints;
+        return new LeakSuppressions(entries)
+        {
+            Notes = more <= 0 ? complaints : [.. complaints.Take(MostComplaints), $"{source}: {more} more lines are bad"],
+        };
+    }
 
     /// <summary>Reads a text.</summary>
     /// <param name="text">Entries of LeakSanitizer or valgrind.</param>
@@ -67,6 +99,10 @@ public sealed class LeakSuppressions
     public LeakSuppressions Then(LeakSuppressions others)
     {
         ArgumentNullException.ThrowIfNull(others);
-        return new LeakSuppressions([.. Entries, .. others.Entries]);
+        return new LeakSuppressions([.. Entries, .. others.Entries])
+        {
+            TakesPrograms = TakesPrograms || others.TakesPrograms,
+            Notes = [.. Notes, .. others.Notes],
+        };
     }
 }

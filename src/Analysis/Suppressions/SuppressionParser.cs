@@ -17,6 +17,7 @@ internal sealed class SuppressionParser
     private readonly string[] _lines;
     private readonly List<SuppressionEntry> _entries = [];
     private int _at; // the line to be read next
+    private bool _isInBlock;
     private long? _mostBlocks;
     private long? _mostBytes;
 
@@ -29,9 +30,11 @@ internal sealed class SuppressionParser
     /// <summary>Reads a text.</summary>
     /// <param name="text">The text.</param>
     /// <param name="source">Where it comes from: a file's name.</param>
+    /// <param name="complain">Told of each suppression that is none, which is then passed over; null: there may be
+    /// none.</param>
     /// <exception cref="ToolException">It is no list of suppressions; the message begins with the source and the line
     /// (exit code 2).</exception>
-    public static IReadOnlyList<SuppressionEntry> Parse(string text, string source)
+    public static IReadOnlyList<SuppressionEntry> Parse(string text, string source, Action<string>? complain = null)
     {
         var parser = new SuppressionParser(text, source);
         if (parser._lines.Length > MostLines)
@@ -40,12 +43,44 @@ internal sealed class SuppressionParser
             throw parser.Bad("the file is too long");
         }
 
-        while (parser.Next() is { } line)
+        while (parser._at < parser._lines.Length)
         {
-            parser.Entry(line);
+            try
+            {
+                parser.EntryOrEnd();
+            }
+            catch (ToolException bad) when (complain is not null)
+            {
+                complain(bad.Message);
+                parser.PassOver();
+            }
         }
 
-        return parser.HasMaximum ? throw parser.Bad("no suppression follows the maximum") : parser._entries;
+        return parser._entries;
+    }
+
+    private void EntryOrEnd()
+    {
+        if (Next() is { } line)
+        {
+            Entry(line);
+        }
+        else if (HasMaximum)
+        {
+            throw Bad("no suppression follows the maximum");
+        }
+    }
+
+    // The rest of a block; a bad line outside of blocks is over.
+    private void PassOver()
+    {
+        ForgetMaximum();
+        while (_isInBlock && _at < _lines.Length && _lines[_at - 1].Trim() != "}")
+        {
+            _at++;
+        }
+
+        _isInBlock = false;
     }
 
     private bool HasMaximum => _mostBlocks is not null || _mostBytes is not null;
@@ -75,6 +110,7 @@ internal sealed class SuppressionParser
 
     private void Block()
     {
+        _isInBlock = true;
         var source = Here;
         var name = NextInBlock();
         var heading = NextInBlock();
@@ -117,6 +153,7 @@ internal sealed class SuppressionParser
             });
         }
 
+        _isInBlock = false;
         ForgetMaximum();
     }
 
