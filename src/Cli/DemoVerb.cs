@@ -48,11 +48,7 @@ internal static class DemoVerb
     // As tools/nativeheap does it, with our own streams.
     private static int RunUnderSupervisor(NativeFiles files, string[] command)
     {
-        var program = Environment.ProcessPath!;
-        string[] ourselves = Path.GetFileName(program) == "dotnet"
-            ? [program, Path.Combine(AppContext.BaseDirectory, "nativeheap.dll")]
-            : [program];
-        using var supervisor = Process.Start(new ProcessStartInfo(files.Launcher, [.. ourselves, .. command]))!;
+        using var supervisor = Process.Start(new ProcessStartInfo(files.Launcher, [.. Ourselves.Command, .. command]))!;
         supervisor.WaitForExit();
         return supervisor.ExitCode;
     }

@@ -45,14 +45,30 @@ internal sealed class RecordedHeap : IDisposable
     /// <param name="name">The snapshot's; null: it gets a number alone.</param>
     /// <returns>The caller's.</returns>
     /// <exception cref="ToolException">It cannot be taken, or the trace cannot be read.</exception>
-    public HeapBlocks Take(string? name)
+    public HeapBlocks Take(string? name) => Read(ControlClient.TakeSnapshot(_pid, name));
+
+    /// <summary>Has the snapshot taken for which the collector wants objects counted, and reads its blocks.</summary>
+    /// <returns>The caller's; null when it lists none: there would be too many of them.</returns>
+    /// <exception cref="ToolException">None is due, or the trace cannot be read.</exception>
+    public HeapBlocks? TakeDue()
     {
-        var taken = ControlClient.TakeSnapshot(_pid, name);
-        _profile = Profile.Open(_trace, live: new LiveCode(_pid));
-        Snapshot = _profile.SnapshotHeap(taken, _pid);
-        return Snapshot.Blocks();
+        var blocks = Read(ControlClient.TakeDueSnapshot(_pid));
+        if (blocks.Count > 0)
+        {
+            return blocks;
+        }
+
+        blocks.Dispose();
+        return null;
     }
 
     /// <inheritdoc/>
     public void Dispose() => _profile?.Dispose();
+
+    private HeapBlocks Read(string snapshot)
+    {
+        _profile = Profile.Open(_trace, live: new LiveCode(_pid));
+        Snapshot = _profile.SnapshotHeap(snapshot, _pid);
+        return Snapshot.Blocks();
+    }
 }

@@ -24,10 +24,18 @@ internal sealed class SnapshotSettings
     private readonly Option<int?> _limit = Quantities.PercentOption(
         "--snapshot-limit", 1, 100, "Take a snapshot when so much of its control group's memory limit is used: before the kernel ends the process.");
 
+    private readonly Option<string> _objects = new("--snapshot-objects")
+    {
+        HelpName = "yes|no",
+        Description = "Count objects by type at snapshots by time or growth, of the largest process, which is stopped for that for some 0.1 s.",
+        DefaultValueFactory = _ => "yes",
+    };
+
     private readonly Option<int?> _signal;
 
     public SnapshotSettings()
     {
+        _objects.AcceptOnlyFromAmong("yes", "no");
         _signal = new("--snapshot-signal")
         {
             HelpName = "SIGNAL",
@@ -37,7 +45,7 @@ internal sealed class SnapshotSettings
     }
 
     /// <summary>All of them.</summary>
-    public IReadOnlyList<Option> Options => [_interval, _growth, _peak, _resident, _limit, _signal];
+    public IReadOnlyList<Option> Options => [_interval, _growth, _objects, _peak, _resident, _limit, _signal];
 
     /// <summary>What was given.</summary>
     /// <exception cref="ToolException">A value makes no sense.</exception>
@@ -49,6 +57,7 @@ internal sealed class SnapshotSettings
         ResidentBytes = Quantities.Positive(result, _resident),
         LimitPercent = result.GetValue(_limit),
         Signal = result.GetValue(_signal) ?? 0,
+        Counter = result.GetValue(_objects) == "yes" ? new ObjectCounter() : null,
     };
 
     private int? ParseSignal(ArgumentResult argument)

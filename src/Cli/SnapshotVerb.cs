@@ -23,15 +23,25 @@ internal static class SnapshotVerb
             HelpName = "NAME",
             Description = "What the point is called; without it, it has a number.",
         };
+        var due = new Option<bool>("--due")
+        {
+            Hidden = true, // a collector asks itself this way: ObjectCounter
+        };
         var verb = new Verb(
             "snapshot",
             "Marks a point in a running trace, to be read as TRACE@NAME from then on.",
             "nativeheap snapshot -p 4711 --name before")
         {
-            pid, name,
+            pid, name, due,
         };
         verb.SetAction(result =>
         {
+            if (result.GetValue(due))
+            {
+                TakeDue(result.GetValue(pid));
+                return ExitCodes.Success;
+            }
+
             var taken = Take(result.GetValue(pid), NonEmpty(result.GetValue(name)));
             Console.Out.WriteLine(taken);
             Messages.Say($"read it as TRACE@{taken}, for example: nativeheap report TRACE@{taken}");
@@ -63,11 +73,24 @@ internal static class SnapshotVerb
                 Messages.Warn(note);
             }
 
-            using var types = new TypeStatistics(picture);
-            var heap = recorded.Snapshot!;
-            TraceAddition.AddTypes(recorded.TracePath, heap.Snapshot.Number, heap.Process.Id, types.Count());
-            return heap.Snapshot.Name ?? heap.Snapshot.Number.ToString(CultureInfo.InvariantCulture);
+            AddTypes(recorded, picture);
+            var snapshot = recorded.Snapshot!.Snapshot;
+            return snapshot.Name ?? snapshot.Number.ToString(CultureInfo.InvariantCulture);
         }
+    }
+
+    private static void TakeDue(int pid)
+    {
+        using var recorded = new RecordedHeap(pid, ControlClient.TracePath(pid));
+        using var picture = HeapPicture.Take(pid, withRoots: false, _ => recorded.TakeDue());
+        AddTypes(recorded, picture);
+    }
+
+    private static void AddTypes(RecordedHeap recorded, HeapPicture picture)
+    {
+        using var types = new TypeStatistics(picture);
+        var heap = recorded.Snapshot!;
+        TraceAddition.AddTypes(recorded.TracePath, heap.Snapshot.Number, heap.Process.Id, types.Count());
     }
 
     private static string? NonEmpty(string? name) => name is not null && (name.Length == 0 || name.Any(char.IsControl))

@@ -82,7 +82,10 @@ internal sealed class BatchFiller
     }
 
     /// <summary>What is alive now, per stack, and block by block where that was asked for.</summary>
-    public void FillSnapshot(TrackedProcess process, int snapshot, bool blocks, int mostBlocks, TraceBatch to)
+    /// <param name="process">The process.</param>
+    /// <param name="mostBlocks">How many at most; null: none.</param>
+    /// <param name="to">The snapshot.</param>
+    public void FillSnapshot(TrackedProcess process, int? mostBlocks, SnapshotRows to)
     {
         process.ResolveStacks(mayWait: false);
         AssignThreadRows(process);
@@ -97,14 +100,13 @@ internal sealed class BatchFiller
             var sum = Sum(process, i, ended: false);
             if (sum.LiveBlocks > 0)
             {
-                to.SnapshotTotals.Add((snapshot, new SnapshotRow(
-                    process.Id, new StackId(total.StackId), sum.LiveBlocks, sum.LiveBytes)));
+                to.Totals.Add(new SnapshotRow(process.Id, new StackId(total.StackId), sum.LiveBlocks, sum.LiveBytes));
             }
         }
 
-        if (blocks)
+        if (mostBlocks is { } most)
         {
-            FillBlocks(process, snapshot, mostBlocks, to);
+            FillBlocks(process, most, to);
         }
     }
 
@@ -381,15 +383,15 @@ internal sealed class BatchFiller
         }
     }
 
-    private static void FillBlocks(TrackedProcess process, int snapshot, int mostBlocks, TraceBatch to)
+    private static void FillBlocks(TrackedProcess process, int mostBlocks, SnapshotRows to)
     {
         var blocks = new List<LiveBlock>((int)Math.Min(process.Heap.Blocks.Count, mostBlocks));
         process.Heap.Blocks.CopyTo(blocks, mostBlocks);
         foreach (var block in blocks)
         {
-            to.Blocks.Add((snapshot, new BlockRow(
+            to.Blocks.Add(new BlockRow(
                 process.Id, block.Address, block.Bytes, new StackId(process.Heap.Stacks[block.Stack].StackId),
-                process.ThreadRows[block.Thread], block.BirthMs * 1_000_000L)));
+                process.ThreadRows[block.Thread], block.BirthMs * 1_000_000L));
         }
     }
 }

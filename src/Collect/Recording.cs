@@ -19,9 +19,6 @@ namespace NativeHeap.Collect;
 /// </remarks>
 public sealed partial class Recording : IDisposable
 {
-    /// <summary>Most blocks that a snapshot lists one by one.</summary>
-    public const int MostSnapshotBlocks = 8_000_000;
-
     private const int MostDividedBlocks = 20_000_000; // of which a ledger tells where they are
 
     private const long MostPendingRows = 2_000_000;
@@ -33,9 +30,7 @@ public sealed partial class Recording : IDisposable
     private readonly TraceCommitter _committer;
     private readonly List<TrackedProcess> _endedAtPeak = [];
     private readonly List<TrackedProcess> _noted = [];
-    private readonly HashSet<string> _snapshotNames = new(StringComparer.Ordinal);
     private readonly List<long> _newWidths = [];
-    private int _snapshots;
     private int _codeSeen;
     private bool _isFinished;
 
@@ -240,35 +235,6 @@ public sealed partial class Recording : IDisposable
     /// <param name="pause">Its time is CLOCK_MONOTONIC here.</param>
     public void AddPause(ProcessId process, GcPause pause) =>
         _committer.Batch.Pauses.Add((process, pause with { TimeNs = RelativeNs((ulong)pause.TimeNs) }));
-
-    /// <summary>Marks this moment: what is alive in each process, and block by block when it was asked for.</summary>
-    /// <param name="name">Null: it has its number only.</param>
-    /// <param name="reason">A word of the schema.</param>
-    /// <returns>The snapshot; null when the name is taken.</returns>
-    public Snapshot? TakeSnapshot(string? name, string reason)
-    {
-        if (name is not null && !_snapshotNames.Add(name))
-        {
-            return null;
-        }
-
-        DrainOnce();
-        var snapshot = new Snapshot(++_snapshots, name, reason, RelativeNs(_shared.ClockNs));
-        var batch = _committer.Batch;
-        batch.Snapshots.Add(snapshot);
-        RefreshModules();
-        foreach (var process in _drain.Processes.Where(process => !process.HasEnded))
-        {
-            if (reason == "asked" && process.Heap.Blocks.Count > MostSnapshotBlocks)
-            {
-                Note(process.Id, $"snapshot {snapshot.Number} lists the first {MostSnapshotBlocks} blocks only");
-            }
-
-            _filler.FillSnapshot(process, snapshot.Number, reason == "asked", MostSnapshotBlocks, batch);
-        }
-
-        return snapshot;
-    }
 
     /// <summary>Where the live blocks of a process are, as of now, and their requested sizes. The caller disposes it.</summary>
     /// <param name="process">It may go on writing.</param>

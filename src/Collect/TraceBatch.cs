@@ -46,11 +46,7 @@ internal sealed class TraceBatch
 
     public List<(ProcessId Process, GcPause Pause)> Pauses { get; } = [];
 
-    public List<Snapshot> Snapshots { get; } = [];
-
-    public List<(int Snapshot, SnapshotRow Row)> SnapshotTotals { get; } = [];
-
-    public List<(int Snapshot, BlockRow Row)> Blocks { get; } = [];
+    public List<SnapshotRows> Snapshots { get; } = [];
 
     public List<LeakCheckRow> LeakChecks { get; } = [];
 
@@ -119,9 +115,13 @@ internal sealed class TraceBatch
 
     private void WriteSnapshots(TraceWriter writer)
     {
-        Each(Snapshots, writer.AddSnapshot);
-        Each(SnapshotTotals, item => writer.AddSnapshotTotal(item.Snapshot, item.Row));
-        Each(Blocks, item => writer.AddBlock(item.Snapshot, item.Row));
+        foreach (var rows in Snapshots)
+        {
+            writer.AddSnapshot(rows.Snapshot);
+            Each(rows.Totals, row => writer.AddSnapshotTotal(rows.Snapshot.Number, row));
+            Each(rows.Blocks, row => writer.AddBlock(rows.Snapshot.Number, row));
+        }
+
         Each(LeakChecks, writer.AddLeakCheck);
     }
 
@@ -148,9 +148,6 @@ internal sealed class TraceBatch
         Gauges.Clear();
         Pauses.Clear();
         Snapshots.Clear();
-        SnapshotTotals.Clear();
-        Blocks.Clear();
-        Blocks.TrimExcess();
         LeakChecks.Clear();
     }
 }

@@ -66,7 +66,7 @@ public sealed class SnapshotTests : IDisposable
     public void Snapshots_are_taken_by_time()
     {
         var script = "while ! test -e " + _folder["go"] + "; do sleep 0.01; done";
-        using var line = CommandLine.Start(["run", "-o", TracePath, "--snapshot-interval", "50ms", "--", "sh", "-c", script]);
+        using var line = CommandLine.Start(["run", "-o", TracePath, "--snapshot-interval", "50ms", "--snapshot-objects", "no", "--", "sh", "-c", script]);
         CommandLine.Until(() => SnapshotCount() >= 3);
         End(line);
         using var trace = TraceReader.Open(TracePath);

@@ -44,6 +44,18 @@ public static class ControlClient
         };
     }
 
+    /// <summary>Has the snapshot taken for which the collector wants objects counted; returns when it can be read.</summary>
+    /// <param name="pid">The process whose objects are counted.</param>
+    /// <returns>Its number.</returns>
+    /// <exception cref="ToolException">The process is not being recorded, or no snapshot is due (exit code 3).</exception>
+    public static string TakeDueSnapshot(int pid)
+    {
+        var answer = Ask(pid, Request(RequestKind.DueSnapshot, pid, ""));
+        return (RequestResult)answer.Result == RequestResult.Done
+            ? RequestText.Read(answer) ?? ""
+            : throw new ToolException($"no snapshot of process {pid} is due", ExitCodes.Target);
+    }
+
     /// <summary>Has recording paused, or taken up again.</summary>
     /// <param name="pid">A recorded process.</param>
     /// <param name="pause">Which of the two.</param>

@@ -46,6 +46,9 @@ internal sealed class DrainLoop : IDisposable
     /// <summary>Why the trace cannot be written any more; null while it can. Any thread.</summary>
     public TraceWriteException? Failure { get; private set; }
 
+    /// <summary>Has objects counted at snapshots that are due by time or growth; null: nobody does. Before
+    /// <see cref="Start"/>.</summary>
+    public DueSnapshots? Due { get; set; }
 
     /// <summary>Starts the thread.</summary>
     public void Start() => _thread.Start();
@@ -74,6 +77,18 @@ internal sealed class DrainLoop : IDisposable
         Flush();
     }
 
+    /// <summary>Takes the snapshot for which objects are being counted, and waits until it can be read. On the loop's thread.
+    /// </summary>
+    /// <returns>Its number; null when none is due.</returns>
+    public int? TakeDueSnapshot()
+    {
+        int? number = null;
+        GuardWrites(() => number = Due?.Take());
+        _triggers.Taken(_recording.LiveBytes);
+        Flush();
+        return number;
+    }
+
     /// <summary>Ends the loop after what was posted before. Any other thread; the recording is the caller's then.</summary>
     public void Stop()
     {
@@ -84,6 +99,9 @@ internal sealed class DrainLoop : IDisposable
             _thread.Join();
         }
     }
+
+    /// <summary>What <see cref="Due"/> has begun has ended. On the loop's thread.</summary>
+    public void DueEnded() => _triggers.Done();
 
     /// <inheritdoc/>
     public void Dispose()
@@ -125,7 +143,7 @@ internal sealed class DrainLoop : IDisposable
         {
             TakeSnapshot("signal");
         }
-        if (_triggers.Due(now, _recording.LiveBytes) is { } reason)
+        if (_triggers.Due(now, _recording.LiveBytes) is { } reason && !BeginDue(reason))
         {
             Snap(reason);
         }
@@ -136,6 +154,19 @@ internal sealed class DrainLoop : IDisposable
             _nextCommitNs = now + CommitPeriodNs;
         }
         return any;
+    }
+
+    // Whether it is taken later, with objects. At a peak there is no time to lose.
+    private bool BeginDue(string reason)
+    {
+        var begun = false;
+        GuardWrites(() => begun = reason != "peak" && Due?.TryBegin(reason) == true);
+        if (begun)
+        {
+            _triggers.Begun(_recording.LiveBytes);
+        }
+
+        return begun;
     }
 
     private void Snap(string reason)

@@ -21,6 +21,9 @@ public sealed record SnapshotOptions
     /// <summary>When a process gets that signal.</summary>
     public int Signal { get; init; }
 
+    /// <summary>Counts objects at those that are due by time or growth; null: nobody does.</summary>
+    public IObjectCounter? Counter { get; init; }
+
     /// <summary>Whether anybody has to look at processes' memory for it.</summary>
     internal bool WatchMemory => ResidentBytes is not null || LimitPercent is not null;
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using NativeHeap.Collect.Checks;
 using NativeHeap.Collect.Server;
+using NativeHeap.Memory.Proc;
 using NativeHeap.Model;
 using NativeHeap.Wire;
 
@@ -26,6 +27,14 @@ internal sealed class SnapshotRequests(DrainLoop drain, string tracePath)
     /// <summary>A process has ended.</summary>
     public void Forget(int pid) => _pids.Remove(pid);
 
+    /// <summary>The process with most resident memory; null: none is recorded.</summary>
+    public (ProcessId Id, int Pid)? FindLargest()
+    {
+        var sizes = _pids.Select(item => (Id: item.Value, Pid: item.Key, Bytes: new ProcessReader(item.Key).ReadResidentBytes()))
+            .Where(item => item.Bytes is not null).ToList();
+        return sizes.Count > 0 && sizes.MaxBy(item => item.Bytes) is var largest ? (largest.Id, largest.Pid) : null;
+    }
+
     /// <summary>Answers a request as soon as the drain can.</summary>
     public void Take(ControlRequest request)
     {
@@ -43,6 +52,10 @@ internal sealed class SnapshotRequests(DrainLoop drain, string tracePath)
         {
             var pause = request.Record.Kind == (uint)RequestKind.Pause;
             drain.Post(recording => AnswerPause(recording, pid, pause, request));
+        }
+        else if (request.Record.Kind == (uint)RequestKind.DueSnapshot)
+        {
+            drain.Post(_ => AnswerDue(request));
         }
         else if (request.Record.Kind != (uint)RequestKind.Snapshot)
         {
@@ -116,6 +129,14 @@ internal sealed class SnapshotRequests(DrainLoop drain, string tracePath)
                 request.Answer(RequestResult.Failed, problem ?? "");
             }
         });
+    }
+
+    private void AnswerDue(ControlRequest request)
+    {
+        var number = drain.TakeDueSnapshot();
+        request.Answer(
+            number is null || drain.Failure is not null ? RequestResult.Failed : RequestResult.Done,
+            number?.ToString(CultureInfo.InvariantCulture) ?? "");
     }
 
     private void Answer(Recording recording, int pid, string name, ControlRequest request)

@@ -9,6 +9,7 @@ internal sealed class SnapshotTriggers(SnapshotOptions options)
     private ulong _nextNs;
     private long _nextBytes = options.GrowthBytes ?? 0;
     private long _highest = LowestPeak; // live at a snapshot
+    private bool _isUnderWay;
 
     /// <summary>Whether one is due.</summary>
     /// <param name="nowNs">CLOCK_MONOTONIC.</param>
@@ -20,18 +21,30 @@ internal sealed class SnapshotTriggers(SnapshotOptions options)
         {
             _nextNs = nowNs + (ulong)(options.IntervalNs ?? 0);
         }
-        if (options.IntervalNs is { } interval && nowNs >= _nextNs)
+        if (options.IntervalNs is { } interval && nowNs >= _nextNs && !_isUnderWay)
         {
             // Those that were missed are not made up for: they would all say the same.
             _nextNs += (((nowNs - _nextNs) / (ulong)interval) + 1) * (ulong)interval;
             return "interval";
         }
-        if (options.GrowthBytes is not null && liveBytes >= _nextBytes)
+        if (options.GrowthBytes is not null && liveBytes >= _nextBytes && !_isUnderWay)
         {
             return "growth";
         }
         return options.PeakPercent is { } percent && liveBytes >= _highest * (1 + (percent / 100.0)) ? "peak" : null;
     }
+
+    /// <summary>One that was due by time or growth will be taken in a moment: until <see cref="Done"/> none is due for such a
+    /// reason.</summary>
+    /// <param name="liveBytes">Live now.</param>
+    public void Begun(long liveBytes)
+    {
+        _isUnderWay = true;
+        Taken(liveBytes);
+    }
+
+    /// <summary>It was taken.</summary>
+    public void Done() => _isUnderWay = false;
 
     /// <summary>One was taken, for whatever reason.</summary>
     /// <param name="liveBytes">Live then.</param>

@@ -108,6 +108,9 @@ internal sealed class TargetHost : IServerHost, IDisposable
     /// <param name="pid">In our pid namespace.</param>
     public bool Knows(int pid) => _awaited.Contains(pid) || _tracker.Watches(pid);
 
+    /// <summary>The process with most resident memory; null: none is recorded. On the drain's thread.</summary>
+    public (ProcessId Id, int Pid)? FindLargest() => _requests.FindLargest();
+
     /// <summary>Does not follow processes any more; afterwards nothing of it runs on the poll thread. Poll thread.</summary>
     public void LetGo() => _tracker.Dispose();
 

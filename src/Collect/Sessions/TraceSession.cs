@@ -46,6 +46,12 @@ public sealed class TraceSession : IDisposable
         }
 
         _host.Checks = _checks;
+        if (options.Snapshots.Counter is { } counter)
+        {
+            _drain.Due = new DueSnapshots(counter, _recording, _host.FindLargest, action => _drain.Post(_ => action()));
+            _drain.Due.Ended += _drain.DueEnded;
+        }
+
         TracePath = writer.Path;
         _drain.Faulted += TakeFault;
         _drain.WriteFailed += error => WriteFailed?.Invoke(error);
@@ -107,6 +113,7 @@ public sealed class TraceSession : IDisposable
         _sampler.Dispose();
         _checks?.Dispose();
         _drain.Stop();
+        _drain.Due?.Finish();
         if (_fault is not null)
         {
             throw new InvalidOperationException("the recording broke off", _fault);
@@ -145,6 +152,7 @@ public sealed class TraceSession : IDisposable
         _runtimes.Dispose();
         _checks?.Dispose();
         _drain.Dispose();
+        _drain.Due?.Dispose();
         _recording.Dispose();
         _host.Dispose();
     }

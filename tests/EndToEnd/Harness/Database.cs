@@ -1,8 +1,9 @@
+using System.Globalization;
 using Microsoft.Data.Sqlite;
 
 namespace NativeHeap.EndToEnd.Harness;
 
-/// <summary>Changes to a trace, or to another SQLite file, that no verb makes.</summary>
+/// <summary>Questions to a trace while it is written, and changes to it, or to another SQLite file, that no verb makes.</summary>
 internal static class Database
 {
     /// <summary>Executes statements; the file is made when it is not there.</summary>
@@ -15,5 +16,18 @@ internal static class Database
         command.CommandText = sql;
 #pragma warning restore CA2100
         command.ExecuteNonQuery();
+    }
+
+    /// <summary>The number that a query gives.</summary>
+    /// <exception cref="SqliteException">The file, or its tables, are not there.</exception>
+    public static long Number(string path, string query)
+    {
+        using var connection = new SqliteConnection($"Data Source={path};Mode=ReadOnly;Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+#pragma warning disable CA2100 // The tests' own words.
+        command.CommandText = query;
+#pragma warning restore CA2100
+        return Convert.ToInt64(command.ExecuteScalar(), CultureInfo.InvariantCulture);
     }
 }
