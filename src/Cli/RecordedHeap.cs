@@ -1,5 +1,6 @@
 using NativeHeap.Analysis;
 using NativeHeap.Collect.Sessions;
+using NativeHeap.Graph.Objects;
 using NativeHeap.Model;
 
 namespace NativeHeap.Cli;
@@ -43,32 +44,22 @@ internal sealed class RecordedHeap : IDisposable
 
     /// <summary>Has a snapshot taken and reads its blocks.</summary>
     /// <param name="name">The snapshot's; null: it gets a number alone.</param>
-    /// <returns>The caller's.</returns>
+    /// <returns>The blocks are the caller's.</returns>
     /// <exception cref="ToolException">It cannot be taken, or the trace cannot be read.</exception>
-    public HeapBlocks Take(string? name) => Read(ControlClient.TakeSnapshot(_pid, name));
+    public RecordedBlocks Take(string? name) => Read(ControlClient.TakeSnapshot(_pid, name));
 
     /// <summary>Has the snapshot taken for which the collector wants objects counted, and reads its blocks.</summary>
-    /// <returns>The caller's; null when it lists none: there would be too many of them.</returns>
+    /// <returns>The blocks are the caller's.</returns>
     /// <exception cref="ToolException">None is due, or the trace cannot be read.</exception>
-    public HeapBlocks? TakeDue()
-    {
-        var blocks = Read(ControlClient.TakeDueSnapshot(_pid));
-        if (blocks.Count > 0)
-        {
-            return blocks;
-        }
-
-        blocks.Dispose();
-        return null;
-    }
+    public RecordedBlocks TakeDue() => Read(ControlClient.TakeDueSnapshot(_pid));
 
     /// <inheritdoc/>
     public void Dispose() => _profile?.Dispose();
 
-    private HeapBlocks Read(string snapshot)
+    private RecordedBlocks Read(TakenSnapshot taken)
     {
         _profile = Profile.Open(_trace, live: new LiveCode(_pid));
-        Snapshot = _profile.SnapshotHeap(snapshot, _pid);
-        return Snapshot.Blocks();
+        Snapshot = _profile.SnapshotHeap(taken.Name, _pid);
+        return new RecordedBlocks(Snapshot.Blocks(), taken.ListsAll);
     }
 }

@@ -61,7 +61,7 @@ internal static class SnapshotVerb
         }
         catch (ToolException error) when (error.ExitCode == ExitCodes.Target && recorded.Snapshot is null)
         {
-            var taken = ControlClient.TakeSnapshot(pid, name);
+            var taken = ControlClient.TakeSnapshot(pid, name).Name;
             Messages.Warn($"objects were not counted: {error.Message}");
             return taken;
         }

@@ -101,7 +101,7 @@ internal sealed class WatchedProcess : ITopView
     {
         try
         {
-            _message = $"snapshot {ControlClient.TakeSnapshot(_pid, null)} taken";
+            _message = $"snapshot {ControlClient.TakeSnapshot(_pid, null).Name} taken";
         }
         catch (ToolException error)
         {

@@ -1,3 +1,4 @@
+using NativeHeap.Model;
 using NativeHeap.Trace;
 
 namespace NativeHeap.Collect;
@@ -10,6 +11,7 @@ public sealed partial class Recording
 
     private readonly HashSet<string> _snapshotNames = new(StringComparer.Ordinal);
     private int _snapshots;
+    private int? _mostListed; // by the last snapshot, of a process; null: none
     private long _dueBlocks; // listed by snapshots that nobody asked for
 
     /// <summary>Marks this moment: what is alive in each process, and block by block when it was asked for.</summary>
@@ -53,6 +55,10 @@ public sealed partial class Recording
         return rows.Snapshot;
     }
 
+    /// <summary>Whether the last snapshot lists every live block of a process.</summary>
+    internal bool ListsBlocks(ProcessId process) =>
+        KnowsBlocks(process) && _drain.Find(process) is { } tracked && tracked.Heap.Blocks.Count <= (_mostListed ?? -1);
+
     /// <summary>Puts a snapshot into the trace, once.</summary>
     internal void Keep(SnapshotRows rows) => _committer.Batch.Snapshots.Add(rows);
 
@@ -60,6 +66,7 @@ public sealed partial class Recording
     private SnapshotRows Measure(int number, string? name, string reason, int? mostBlocks)
     {
         DrainOnce();
+        _mostListed = mostBlocks;
         var rows = new SnapshotRows(new Snapshot(number, name, reason, RelativeNs(_shared.ClockNs)));
         RefreshModules();
         foreach (var process in _drain.Processes.Where(process => !process.HasEnded))

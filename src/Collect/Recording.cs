@@ -238,11 +238,10 @@ public sealed partial class Recording : IDisposable
 
     /// <summary>Where the live blocks of a process are, as of now, and their requested sizes. The caller disposes it.</summary>
     /// <param name="process">It may go on writing.</param>
-    /// <returns>Null when not all of them are known: it has ended, or its recording is sampled, was paused or began late.</returns>
+    /// <returns>Null when not all of them are known (<see cref="KnowsBlocks"/>), or they are too many.</returns>
     public HeapBlocks? TakeAddresses(ProcessId process)
     {
-        if (_drain.Find(process) is not { HasEnded: false, WasPaused: false, Origin: not ProcessOrigin.Attach } tracked || tracked.Region.View.SampleBytes != 0
-            || tracked.Heap.Blocks.Count > MostDividedBlocks)
+        if (!KnowsBlocks(process) || _drain.Find(process) is not { } tracked || tracked.Heap.Blocks.Count > MostDividedBlocks)
         {
             return null;
         }
@@ -251,6 +250,12 @@ public sealed partial class Recording : IDisposable
         tracked.Heap.Blocks.ForEach(block => blocks.Add(block.Address, (ulong)block.Bytes, 0));
         return blocks;
     }
+
+    /// <summary>Whether every live block of a process is known: it lives, was recorded from its first moment on, never paused,
+    /// and not by samples.</summary>
+    public bool KnowsBlocks(ProcessId process) =>
+        _drain.Find(process) is { HasEnded: false, WasPaused: false, Origin: not (ProcessOrigin.Attach or ProcessOrigin.Fork) } tracked
+        && tracked.Region.View.SampleBytes == 0;
 
     /// <summary>The process that lives under a pid; also one that has a slot and has not written anything.</summary>
     /// <param name="pid">In its own pid namespace.</param>

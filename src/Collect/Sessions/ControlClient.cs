@@ -16,10 +16,10 @@ public static class ControlClient
     /// <summary>Has a snapshot taken; returns when it can be read.</summary>
     /// <param name="pid">A recorded process.</param>
     /// <param name="name">Null: the snapshot gets a number alone.</param>
-    /// <returns>The name to read it by: the given one, or its number.</returns>
+    /// <returns>The name to read it by is the given one, or its number.</returns>
     /// <exception cref="ToolException">The process is not being recorded (exit code 3), or the name cannot be given
     /// (exit code 2).</exception>
-    public static string TakeSnapshot(int pid, string? name)
+    public static TakenSnapshot TakeSnapshot(int pid, string? name)
     {
         var text = Encoding.UTF8.GetBytes(name ?? "");
         if (text.Length > RequestText.MaxBytes)
@@ -36,7 +36,7 @@ public static class ControlClient
         var answer = Ask(pid, request);
         return (RequestResult)answer.Result switch
         {
-            RequestResult.Done => RequestText.Read(answer) ?? "",
+            RequestResult.Done or RequestResult.DoneInPart => Taken(answer),
             RequestResult.NameTaken => throw new ToolException(
                 $"'{name}' cannot be a snapshot's name: it is taken, or means something already", ExitCodes.Usage),
             RequestResult.UnknownPid => throw NotRecorded(pid, "its collector does not know it"),
@@ -46,13 +46,12 @@ public static class ControlClient
 
     /// <summary>Has the snapshot taken for which the collector wants objects counted; returns when it can be read.</summary>
     /// <param name="pid">The process whose objects are counted.</param>
-    /// <returns>Its number.</returns>
     /// <exception cref="ToolException">The process is not being recorded, or no snapshot is due (exit code 3).</exception>
-    public static string TakeDueSnapshot(int pid)
+    public static TakenSnapshot TakeDueSnapshot(int pid)
     {
         var answer = Ask(pid, Request(RequestKind.DueSnapshot, pid, ""));
-        return (RequestResult)answer.Result == RequestResult.Done
-            ? RequestText.Read(answer) ?? ""
+        return (RequestResult)answer.Result is RequestResult.Done or RequestResult.DoneInPart
+            ? Taken(answer)
             : throw new ToolException($"no snapshot of process {pid} is due", ExitCodes.Target);
     }
 
@@ -135,6 +134,9 @@ public static class ControlClient
 
         return trace;
     }
+
+    private static TakenSnapshot Taken(in RequestRecord answer) =>
+        new(RequestText.Read(answer) ?? "", (RequestResult)answer.Result == RequestResult.Done);
 
     private static SafeFileHandle OpenCollector(int pid)
     {

@@ -55,7 +55,7 @@ internal sealed class SnapshotRequests(DrainLoop drain, string tracePath)
         }
         else if (request.Record.Kind == (uint)RequestKind.DueSnapshot)
         {
-            drain.Post(_ => AnswerDue(request));
+            drain.Post(recording => AnswerDue(recording, pid, request));
         }
         else if (request.Record.Kind != (uint)RequestKind.Snapshot)
         {
@@ -131,17 +131,20 @@ internal sealed class SnapshotRequests(DrainLoop drain, string tracePath)
         });
     }
 
-    private void AnswerDue(ControlRequest request)
+    private void AnswerDue(Recording recording, int pid, ControlRequest request)
     {
-        var number = drain.TakeDueSnapshot();
-        request.Answer(
-            number is null || drain.Failure is not null ? RequestResult.Failed : RequestResult.Done,
-            number?.ToString(CultureInfo.InvariantCulture) ?? "");
+        if (_pids.TryGetValue(pid, out var process) && drain.TakeDueSnapshot() is { } number)
+        {
+            Answer(recording, process, number.ToString(CultureInfo.InvariantCulture), request);
+            return;
+        }
+
+        request.Answer(RequestResult.Failed, "");
     }
 
     private void Answer(Recording recording, int pid, string name, ControlRequest request)
     {
-        if (!_pids.ContainsKey(pid))
+        if (!_pids.TryGetValue(pid, out var process))
         {
             request.Answer(RequestResult.UnknownPid, "");
             return;
@@ -152,8 +155,12 @@ internal sealed class SnapshotRequests(DrainLoop drain, string tracePath)
             return;
         }
         drain.Flush(); // whoever asked may read it at once
-        request.Answer(
-            drain.Failure is null ? RequestResult.Done : RequestResult.Failed,
-            snapshot.Name ?? snapshot.Number.ToString(CultureInfo.InvariantCulture));
+        Answer(recording, process, snapshot.Name ?? snapshot.Number.ToString(CultureInfo.InvariantCulture), request);
+    }
+
+    private void Answer(Recording recording, ProcessId process, string snapshot, ControlRequest request)
+    {
+        var done = recording.ListsBlocks(process) ? RequestResult.Done : RequestResult.DoneInPart;
+        request.Answer(drain.Failure is null ? done : RequestResult.Failed, snapshot);
     }
 }

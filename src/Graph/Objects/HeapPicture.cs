@@ -90,9 +90,9 @@ public sealed class HeapPicture : IDisposable
     /// <param name="pid">In our pid namespace.</param>
     /// <param name="withRoots">Also at what keeps its objects and blocks alive.</param>
     /// <param name="blocks">Tells its live native blocks while it stands still; null: those its allocator has given out.
-    /// </param>
+    /// Where not all of them are known, these are added.</param>
     /// <exception cref="ToolException">It cannot be looked at (exit code 3).</exception>
-    public static HeapPicture Take(int pid, bool withRoots, Func<IHeldProcess, HeapBlocks?>? blocks = null)
+    public static HeapPicture Take(int pid, bool withRoots, Func<IHeldProcess, RecordedBlocks>? blocks = null)
     {
         var process = new ProcessReader(pid);
         if (process.ReadStat() is not { IsZombie: false })
@@ -174,7 +174,7 @@ public sealed class HeapPicture : IDisposable
         new($"process {pid} ended while it was looked at", ExitCodes.Target, cause);
 
     private void TakeProcess(
-        int pid, bool withRoots, IReadOnlyList<MemoryMapping> mappings, Func<IHeldProcess, HeapBlocks?>? blocks)
+        int pid, bool withRoots, IReadOnlyList<MemoryMapping> mappings, Func<IHeldProcess, RecordedBlocks>? blocks)
     {
         try
         {
@@ -206,7 +206,7 @@ public sealed class HeapPicture : IDisposable
     }
 
     private bool TryTake(
-        Tracer tracer, int pid, bool withRoots, Func<IHeldProcess, HeapBlocks?>? blocks, bool last)
+        Tracer tracer, int pid, bool withRoots, Func<IHeldProcess, RecordedBlocks>? blocks, bool last)
     {
         var clock = Stopwatch.StartNew();
         var held = tracer.TryHold(pid, Patience, out var problem)
@@ -238,7 +238,7 @@ public sealed class HeapPicture : IDisposable
         return true;
     }
 
-    private void Capture(IHeldProcess held, bool withRoots, Func<IHeldProcess, HeapBlocks?>? blocks)
+    private void Capture(IHeldProcess held, bool withRoots, Func<IHeldProcess, RecordedBlocks>? blocks)
     {
         Mappings = held.Mappings;
         Threads = held.Threads;
@@ -256,8 +256,7 @@ public sealed class HeapPicture : IDisposable
             _memory.Load(segment);
         }
 
-        Blocks = Keep(blocks?.Invoke(held) ?? AllocatorBlocks.Of(_memory, held.Memory, malloc, held.Mappings));
-        Blocks.Sort();
+        FindBlocks(held, malloc, blocks?.Invoke(held));
         var geometry = HeapGeometry.Read(_memory, malloc, Blocks);
         CopyBlocks(held, geometry);
         if (withRoots)
@@ -266,6 +265,56 @@ public sealed class HeapPicture : IDisposable
         }
 
         _memory.Close();
+    }
+
+    private void FindBlocks(IHeldProcess held, MallocHeap malloc, RecordedBlocks? recorded)
+    {
+        if (recorded is { } known)
+        {
+            Blocks = Keep(known.Blocks);
+            Blocks.Sort();
+        }
+
+        if (recorded is { AreAll: true })
+        {
+            return;
+        }
+
+        var given = AllocatorBlocks.Of(_memory!, held.Memory, malloc, held.Mappings);
+        if (recorded is null)
+        {
+            Blocks = Keep(given);
+            return;
+        }
+
+        using (given)
+        {
+            AddUnknown(given);
+        }
+    }
+
+    private void AddUnknown(HeapBlocks given)
+    {
+        var known = Blocks.Count;
+        for (int i = 0, at = 0; i < given.Count; i++)
+        {
+            while (at < known && Blocks[at].Address < given[i].Address)
+            {
+                at++;
+            }
+
+            if (at == known || Blocks[at].Address != given[i].Address)
+            {
+                Blocks.Add(given[i].Address, given[i].Bytes, AllocatorBlocks.NoStack);
+            }
+        }
+
+        var unknown = Blocks.Count - known;
+        Blocks.Sort();
+        if (unknown > 0)
+        {
+            Notes = [.. Notes, $"of its {Blocks.Count} native blocks the recording does not know {unknown}: their sizes are the allocator's"];
+        }
     }
 
     private void FindRoots(IHeldProcess held, HeapGeometry geometry)
