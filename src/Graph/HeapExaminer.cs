@@ -6,8 +6,6 @@ namespace NativeHeap.Graph;
 /// <summary>Looks at held processes for the recording: finds leaks, and hands them over as a trace keeps them.</summary>
 public sealed class HeapExaminer : IHeapExaminer
 {
-    private const int ShareOfMemory = 3; // of what is available, for the copy of a target's memory
-
     /// <inheritdoc/>
     public Func<byte[]> Examine(HeldHeap heap, CancellationToken cancellation)
     {
@@ -19,8 +17,7 @@ public sealed class HeapExaminer : IHeapExaminer
             Held = heap.Ignored,
             StackStarts = heap.StackStarts,
         };
-        var mostCopied = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / ShareOfMemory;
-        var graph = LeakFinder.Find(heap.Held, heap.Blocks, options, mostCopied, cancellation);
+        var graph = LeakFinder.Find(heap.Held, heap.Blocks, options, cancellation);
         return () => LeakGraphFormat.Write(LeakTypes.Name(graph, heap.Held));
     }
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using NativeHeap.Memory;
+using NativeHeap.Memory.Holding;
 using NativeHeap.Memory.Malloc;
 using NativeHeap.Model;
 
@@ -27,7 +28,7 @@ internal sealed class HeapGeometry
     /// <param name="memory">Of a process that does not run.</param>
     /// <param name="heap">Its arenas.</param>
     /// <param name="blocks">By rising address; those that are gone get <see cref="BlockState.Gone"/>.</param>
-    public static HeapGeometry Read(TargetCopy memory, MallocHeap heap, HeapBlocks blocks)
+    public static HeapGeometry Read(IMemoryReader memory, MallocHeap heap, HeapBlocks blocks)
     {
         var geometry = new HeapGeometry();
         var caches = new MallocCaches(memory);
@@ -43,7 +44,6 @@ internal sealed class HeapGeometry
 
             foreach (var segment in arena.Segments)
             {
-                memory.Load(segment);
                 geometry.Compare(heap, arena, segment, blocks, caches, unknown);
             }
         }

@@ -1,5 +1,4 @@
 using NativeHeap.Graph.Objects;
-using NativeHeap.Memory;
 using NativeHeap.Memory.Holding;
 using NativeHeap.Memory.Malloc;
 using NativeHeap.Model;
@@ -13,53 +12,32 @@ public static class LeakFinder
     /// <param name="held">The process; it may go on as soon as this returns.</param>
     /// <param name="blocks">Its live blocks; they are put in order, and their state is used.</param>
     /// <param name="options">What else is known of its memory.</param>
-    /// <param name="mostCopied">Bytes of it that may be kept here at a time.</param>
     /// <param name="cancellation">Ends the search when it takes too long.</param>
     /// <exception cref="OperationCanceledException">It took too long.</exception>
-    public static LeakGraph Find(
-        IHeldProcess held, HeapBlocks blocks, RootOptions options, long mostCopied, CancellationToken cancellation)
+    public static LeakGraph Find(IHeldProcess held, HeapBlocks blocks, RootOptions options, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(held);
         ArgumentNullException.ThrowIfNull(blocks);
         ArgumentNullException.ThrowIfNull(options);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(blocks.Count, PointerGraph.MostBlocks);
         blocks.Sort();
-        using var copy = new TargetCopy(held.Memory, mostCopied, ExpectedBytes(blocks));
-        foreach (var mapping in held.Mappings.Where(mapping => mapping.Path == "[heap]"))
-        {
-            copy.Load(new AddressRange(mapping.Start, mapping.End));
-        }
-
-        var geometry = HeapGeometry.Read(copy, MallocHeap.Read(copy, held.Mappings), blocks);
+        using var memory = new PageCache(held.Memory);
+        var geometry = HeapGeometry.Read(memory, MallocHeap.Read(memory, held.Mappings), blocks);
         cancellation.ThrowIfCancellationRequested();
         using var index = new BlockIndex(blocks);
         var roots = RootSet.Find(held, geometry, blocks, index, options, cancellation);
-        var heuristics = new LeakHeuristics(copy, held.Mappings);
-        using var mark = new MarkPhase(blocks, index, copy, heuristics, cancellation);
-        mark.Run(roots, held.Memory);
         using var modules = new ModuleMap(held.Mappings, string.Empty);
-        return Describe(blocks, mark, new TableFinder(copy, modules.Low, modules.High), [.. held.Notes, .. geometry.Notes, .. roots.Notes], cancellation);
-    }
-
-    /// <summary>Looks for pointers to virtual tables; whether there is one, files say later, when the process runs on.</summary>
-    private readonly struct TableFinder(TargetCopy memory, ulong low, ulong high)
-    {
-        public ulong Find(in HeapBlock block) => VirtualTables.CandidateOf(block, memory, low, high)?.Table ?? 0;
-    }
-
-    // Blocks, and about as much beside them.
-    private static long ExpectedBytes(HeapBlocks blocks)
-    {
-        var sum = 0L;
-        for (var i = 0; i < blocks.Count; i++)
-        {
-            sum += (long)blocks[i].Bytes + 32;
-        }
-
-        return sum;
+        using var tables = new BlockTables(blocks);
+        var workers = Workers.For(blocks.Count);
+        using var pointers = PointerScan.Find(held, blocks, index, tables, (modules.Low, modules.High), workers, cancellation);
+        var heuristics = new LeakHeuristics(memory, held.Mappings);
+        using var mark = new MarkPhase(blocks, index, pointers, heuristics, held.Memory, workers, cancellation);
+        mark.Run(roots);
+        return Describe(blocks, mark, pointers, tables, [.. held.Notes, .. geometry.Notes, .. roots.Notes]);
     }
 
     private static LeakGraph Describe(
-        HeapBlocks blocks, MarkPhase mark, TableFinder tables, IReadOnlyList<string> notes, CancellationToken cancellation)
+        HeapBlocks blocks, MarkPhase mark, PointerGraph pointers, BlockTables tables, IReadOnlyList<string> notes)
     {
         var reachable = new Dictionary<int, HeldBlocks>();
         var found = new List<LeakBlock>();
@@ -70,7 +48,7 @@ public static class LeakFinder
             switch (BlockState.Of(block))
             {
                 case BlockState.Reachable:
-                    var table = tables.Find(block);
+                    var table = tables[i];
                     var sum = reachable.GetValueOrDefault(block.Stack, new HeldBlocks(block.Stack, 0, 0, block.Address) { Table = table });
                     reachable[block.Stack] = sum with
                     {
@@ -84,14 +62,13 @@ public static class LeakFinder
                 case var state:
                     var isPossible = state == BlockState.Possible;
                     ulong? from = isPossible && mark.PointedFrom.TryGetValue(i, out var address) ? address : null;
-                    block.Link = found.Count;
                     places.Add(i);
-                    found.Add(new LeakBlock(block.Address, block.Bytes, block.Stack, isPossible, from) { Table = tables.Find(block) });
+                    found.Add(new LeakBlock(block.Address, block.Bytes, block.Stack, isPossible, from) { Table = tables[i] });
                     break;
             }
         }
 
-        var (first, targets) = Connect(blocks, mark, places, cancellation);
+        var (first, targets) = Connect(blocks, pointers, places);
         return new LeakGraph
         {
             Blocks = found,
@@ -102,18 +79,21 @@ public static class LeakFinder
         };
     }
 
-    private static (int[] First, int[] Targets) Connect(
-        HeapBlocks blocks, MarkPhase mark, List<int> places, CancellationToken cancellation)
+    // Pointers between blocks that are not surely held.
+    private static (int[] First, int[] Targets) Connect(HeapBlocks blocks, PointerGraph pointers, List<int> places)
     {
         var first = new int[places.Count + 1];
         using var targets = new NativeList<int>();
         for (var i = 0; i < places.Count; i++)
         {
             first[i] = targets.Count;
-            mark.AddTargets(places[i], targets);
-            if ((i & 0xFFF) == 0)
+            var reader = pointers.Of(blocks[places[i]]);
+            while (reader.TryNext(out var pointer))
             {
-                cancellation.ThrowIfCancellationRequested();
+                if (BlockState.Of(blocks[pointer.Target]) is BlockState.Unreached or BlockState.Possible)
+                {
+                    targets.Add(places.BinarySearch(pointer.Target));
+                }
             }
         }
 

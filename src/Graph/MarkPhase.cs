@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using NativeHeap.Memory.Holding;
 using NativeHeap.Model;
 
@@ -11,38 +12,45 @@ namespace NativeHeap.Graph;
 internal sealed class MarkPhase : IDisposable
 {
     private readonly HeapBlocks _blocks;
-    private readonly TargetCopy _copy;
     private readonly LeakHeuristics _heuristics;
+    private readonly IMemoryReader _memory;
     private readonly SharedWork _shared;
     private readonly MarkWorker[] _workers;
 
+    /// <param name="blocks">The blocks.</param>
+    /// <param name="index">Of the blocks.</param>
+    /// <param name="pointers">Between the blocks.</param>
+    /// <param name="heuristics">What else holds a block.</param>
+    /// <param name="memory">The process's.</param>
+    /// <param name="workers">How many threads.</param>
+    /// <param name="cancellation">Ends it when it takes too long.</param>
     public MarkPhase(
-        HeapBlocks blocks, BlockIndex index, TargetCopy copy, LeakHeuristics heuristics, CancellationToken cancellation)
+        HeapBlocks blocks,
+        BlockIndex index,
+        PointerGraph pointers,
+        LeakHeuristics heuristics,
+        IMemoryReader memory,
+        int workers,
+        CancellationToken cancellation)
     {
         _blocks = blocks;
-        _copy = copy;
         _heuristics = heuristics;
-        // Few blocks are marked before another thread has begun; and memory that does not fit is copied by one alone.
-        var count = blocks.Count < FewBlocks || !copy.KeepsAll ? 1 : Math.Min(Environment.ProcessorCount, MostWorkers);
-        _shared = new SharedWork(count);
-        _workers = [.. Enumerable.Range(0, count).Select(_ => new MarkWorker(blocks, index, copy, _shared, cancellation))];
+        _memory = memory;
+        _shared = new SharedWork(workers);
+        _workers = [.. Enumerable.Range(0, workers).Select(_ => new MarkWorker(blocks, index, pointers, _shared, cancellation))];
     }
-
-    private const int FewBlocks = 20_000;
-    private const int MostWorkers = 8;
 
     /// <summary>By block that is possibly lost: where a pointer into it lies; 0: in a register.</summary>
     public Dictionary<int, ulong> PointedFrom { get; } = [];
 
     /// <summary>Marks everything.</summary>
     /// <param name="roots">Where to begin.</param>
-    /// <param name="memory">The process's, for roots: they are read once and not kept.</param>
     /// <exception cref="OperationCanceledException">It took too long.</exception>
-    public void Run(RootSet roots, IMemoryReader memory)
+    public void Run(RootSet roots)
     {
         foreach (var word in roots.Words)
         {
-            _workers[0].Reach(word, 0, BlockState.Reachable);
+            _workers[0].Reach(word, 0);
         }
 
         var next = -1;
@@ -50,16 +58,13 @@ internal sealed class MarkPhase : IDisposable
         {
             for (var i = Interlocked.Increment(ref next); i < roots.Ranges.Count; i = Interlocked.Increment(ref next))
             {
-                worker.ScanRoot(roots.Ranges[i], memory);
+                worker.ScanRoot(roots.Ranges[i], _memory);
             }
 
             worker.Flood(BlockState.Reachable);
         });
         MarkInterior();
     }
-
-    /// <summary>Appends the links of all blocks not surely held that a block has a pointer to or into.</summary>
-    public void AddTargets(int block, NativeList<int> to) => _workers[0].AddTargets(block, to);
 
     public void Dispose()
     {
@@ -72,36 +77,24 @@ internal sealed class MarkPhase : IDisposable
     private void Together(Action<MarkWorker> work)
     {
         _shared.Begin();
-        if (_workers.Length == 1)
-        {
-            work(_workers[0]);
-            return;
-        }
-
-        try
-        {
-            Parallel.ForEach(
-                _workers, new ParallelOptions { MaxDegreeOfParallelism = _workers.Length }, (worker, _) => work(worker));
-        }
-        catch (AggregateException error) when (error.InnerExceptions.All(inner => inner is OperationCanceledException))
-        {
-            throw new OperationCanceledException("it took too long", error);
-        }
+        Workers.Run(_workers.Length, worker => work(_workers[worker]));
     }
 
     // A heuristic reads the block, which is dear: only for those that nothing else has reached. What it finds may reach
     // others in turn.
     private void MarkInterior()
     {
-        var interior = new List<(int Block, ulong From)>();
+        var interior = new List<HeapPointer>();
         while (TakeInterior(interior) is var from && from < interior.Count)
         {
             for (var i = from; i < interior.Count; i++)
             {
-                var (block, at) = interior[i];
-                if (BlockState.Of(_blocks[block]) == BlockState.Unreached && HoldsAt(block, at))
+                var pointer = interior[i];
+                ref var block = ref _blocks[pointer.Target];
+                if (BlockState.Of(block) == BlockState.Unreached
+                    && pointer.Location != 0 && _heuristics.Holds(block, block.Address + pointer.Offset))
                 {
-                    _workers[i % _workers.Length].Push(block, BlockState.Reachable);
+                    _workers[i % _workers.Length].Push(pointer.Target, BlockState.Reachable);
                 }
             }
 
@@ -110,33 +103,58 @@ internal sealed class MarkPhase : IDisposable
 
         for (var i = 0; i < interior.Count; i++)
         {
-            var (block, from) = interior[i];
+            var (block, _, location) = interior[i];
             if (BlockState.Of(_blocks[block]) == BlockState.Unreached)
             {
                 _workers[i % _workers.Length].Push(block, BlockState.Possible);
-                PointedFrom.TryAdd(block, from);
+                PointedFrom.TryAdd(block, location);
             }
         }
 
         Together(worker => worker.Flood(BlockState.Possible));
-        foreach (var (block, from) in _workers.SelectMany(worker => worker.PointedFrom))
-        {
-            PointedFrom.TryAdd(block, from);
-        }
+        LocatePointers();
     }
 
-    private int TakeInterior(List<(int Block, ulong From)> to)
+    // In the order of their addresses, for whoever reads them.
+    private int TakeInterior(List<HeapPointer> to)
     {
         var before = to.Count;
         foreach (var worker in _workers)
         {
-            to.AddRange(worker.Interior.Where(found => BlockState.Of(_blocks[found.Block]) == BlockState.Unreached));
+            to.AddRange(worker.Interior.Where(found => BlockState.Of(_blocks[found.Target]) == BlockState.Unreached));
             worker.Interior.Clear();
         }
 
+        CollectionsMarshal.AsSpan(to)[before..].Sort((a, b) => (a.Target, a.Location).CompareTo((b.Target, b.Location)));
         return before;
     }
 
-    private bool HoldsAt(int block, ulong from) =>
-        from != 0 && _copy.TryReadWord(from, out var pointer) && _heuristics.Holds(_blocks[block], pointer);
+    // Where a pointer to a start lies was not kept: the block that it lies in is looked through again.
+    private void LocatePointers()
+    {
+        var unknown = new HashSet<int>();
+        var sources = new SortedSet<int>();
+        foreach (var (block, (source, location)) in _workers.SelectMany(worker => worker.PointedFrom))
+        {
+            if (location != 0)
+            {
+                PointedFrom.TryAdd(block, location);
+            }
+            else if (!PointedFrom.ContainsKey(block) && unknown.Add(block))
+            {
+                sources.Add(source);
+            }
+        }
+
+        foreach (var source in sources)
+        {
+            _workers[0].Locate(source, _memory, (block, location) =>
+            {
+                if (unknown.Remove(block))
+                {
+                    PointedFrom.Add(block, location);
+                }
+            });
+        }
+    }
 }

@@ -1,46 +1,46 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 using NativeHeap.Memory;
 using NativeHeap.Memory.Holding;
 using NativeHeap.Model;
 
 namespace NativeHeap.Graph;
 
-/// <summary>Scans memory for pointers and marks the blocks they lead to; several of them share the blocks and hand each
-/// other work. Each is for one thread.</summary>
+/// <summary>Scans roots for pointers and marks the blocks that they lead to, and those that these lead to; several of them
+/// share the blocks and hand each other work. Each is for one thread.</summary>
 internal sealed unsafe class MarkWorker : IDisposable
 {
-    private const int PieceWords = TargetCopy.PieceBytes / sizeof(ulong);
-    private const int Ahead = 16; // hits between the request for memory and its use
-    private const int BlocksAhead = 4; // blocks between the request for their memory and its use
+    private const int PieceBytes = 512 * 1024;
+    private const int PieceWords = PieceBytes / sizeof(ulong);
+    private const int BlocksAhead = 8; // blocks between the request for their list of pointers and its use
 
     private readonly HeapBlocks _blocks;
     private readonly BlockIndex _index;
     private readonly PointerFilter _filter;
-    private readonly TargetCopy _copy;
+    private readonly PointerGraph _pointers;
     private readonly SharedWork _shared;
-    private readonly ulong* _aligned = (ulong*)NativeMemory.AlignedAlloc(TargetCopy.PieceBytes, 64);
+    private readonly ulong* _piece = (ulong*)NativeMemory.AlignedAlloc(PieceBytes, 64);
     private readonly int* _places = (int*)NativeMemory.Alloc(PieceWords, sizeof(int));
     private readonly NativeList<int> _work = new();
     private readonly CancellationToken _cancellation;
 
     public MarkWorker(
-        HeapBlocks blocks, BlockIndex index, TargetCopy copy, SharedWork shared, CancellationToken cancellation)
+        HeapBlocks blocks, BlockIndex index, PointerGraph pointers, SharedWork shared, CancellationToken cancellation)
     {
         _blocks = blocks;
         _index = index;
         _filter = new PointerFilter(index);
-        _copy = copy;
+        _pointers = pointers;
         _shared = shared;
         _cancellation = cancellation;
     }
 
-    /// <summary>Pointers into the midst of blocks: which block, and where the pointer lies (0: in a register).</summary>
-    public List<(int Block, ulong From)> Interior { get; } = [];
+    /// <summary>Pointers into the midst of blocks.</summary>
+    public List<HeapPointer> Interior { get; } = [];
 
-    /// <summary>By block that was reached as possibly lost: where a pointer into it lies.</summary>
-    public Dictionary<int, ulong> PointedFrom { get; } = [];
+    /// <summary>By block that was reached as possibly lost: the block that a pointer to it lies in, and where, if that is known
+    /// (else 0).</summary>
+    public Dictionary<int, (int Source, ulong Location)> PointedFrom { get; } = [];
 
     /// <summary>Marks a block; it is looked at by the next <see cref="Flood"/>.</summary>
     public void Push(int block, ulong state)
@@ -51,43 +51,59 @@ internal sealed unsafe class MarkWorker : IDisposable
         }
     }
 
-    /// <summary>Marks what a value leads to.</summary>
+    /// <summary>Marks what a value in a root leads to.</summary>
     /// <param name="value">Any number.</param>
-    /// <param name="from">Where it lies; 0: in a register.</param>
-    /// <param name="state">What it makes a block.</param>
-    public void Reach(ulong value, ulong from, ulong state)
+    /// <param name="location">Where it lies; 0: in a register.</param>
+    public void Reach(ulong value, ulong location)
     {
         var block = _filter.May(value) ? _index.Find(value) : BlockIndex.None;
-        if (block == BlockIndex.None || BlockState.Of(_blocks[block]) >= state)
+        if (block != BlockIndex.None)
         {
-            return;
-        }
-
-        if (state == BlockState.Reachable && value != _blocks[block].Address)
-        {
-            Interior.Add((block, from));
-        }
-        else if (TryRaise(block, state))
-        {
-            _work.Add(block);
-            if (state == BlockState.Possible)
-            {
-                PointedFrom.TryAdd(block, from);
-            }
+            Reach(BlockIndex.None, new HeapPointer(block, value - _blocks[block].Address, location), BlockState.Reachable);
         }
     }
 
     /// <summary>Marks what a range of roots leads to.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // it runs once, and long
     public void ScanRoot(AddressRange range, IMemoryReader memory)
     {
         var start = (range.Start + 7) & ~7UL;
         while (start < range.End)
         {
             _cancellation.ThrowIfCancellationRequested();
-            var bytes = (int)Math.Min(TargetCopy.PieceBytes, range.End - start);
-            var got = memory.Read(start, new Span<byte>(_aligned, bytes));
-            ScanWords(_aligned, got / sizeof(ulong), start, BlockState.Reachable);
+            var bytes = (int)Math.Min(PieceBytes, range.End - start);
+            var got = memory.Read(start, new Span<byte>(_piece, bytes));
+            var hits = _filter.Find(_piece, got / sizeof(ulong), _places);
+            for (var i = 0; i < hits; i++)
+            {
+                Reach(_piece[_places[i]], start + ((ulong)_places[i] * sizeof(ulong)));
+            }
+
             start += got == bytes ? (ulong)bytes : (((ulong)got + 4096) & ~4095UL); // a page that cannot be read
+        }
+    }
+
+    /// <summary>Finds the pointers to starts of blocks that lie in a block.</summary>
+    /// <param name="source">The block.</param>
+    /// <param name="memory">The process's.</param>
+    /// <param name="found">Gets the block pointed to, and where the pointer lies.</param>
+    public void Locate(int source, IMemoryReader memory, Action<int, ulong> found)
+    {
+        var end = _blocks[source].Address + _blocks[source].Bytes;
+        for (var start = (_blocks[source].Address + 7) & ~7UL; start + sizeof(ulong) <= end; start += PieceBytes)
+        {
+            _cancellation.ThrowIfCancellationRequested();
+            var bytes = (int)Math.Min(PieceBytes, end - start);
+            memory.ReadOrZero(start, new Span<byte>(_piece, bytes));
+            var hits = _filter.Find(_piece, bytes / sizeof(ulong), _places);
+            for (var i = 0; i < hits; i++)
+            {
+                var value = _piece[_places[i]];
+                if (_index.Find(value) is var block && block != BlockIndex.None && _blocks[block].Address == value)
+                {
+                    found(block, start + ((ulong)_places[i] * sizeof(ulong)));
+                }
+            }
         }
     }
 
@@ -106,97 +122,46 @@ internal sealed unsafe class MarkWorker : IDisposable
                     _shared.Give(_work);
                 }
 
-                PrefetchNext();
-                ScanBlock(block, state);
+                if (_work.Count > BlocksAhead)
+                {
+                    _pointers.Prefetch(_blocks[_work[_work.Count - 1 - BlocksAhead]]);
+                }
+
+                var pointers = _pointers.Of(_blocks[block]);
+                while (pointers.TryNext(out var pointer))
+                {
+                    Reach(block, pointer, state);
+                }
             }
         }
         while (_shared.TryTake(_work, _cancellation));
     }
 
-    /// <summary>Appends the links of all blocks not surely held that a block has a pointer to or into.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // it runs once, and long
-    public void AddTargets(int block, NativeList<int> to)
-    {
-        ref var source = ref _blocks[block];
-        var start = (source.Address + 7) & ~7UL;
-        var end = source.Address + source.Bytes;
-        while (start + sizeof(ulong) <= end)
-        {
-            var words = (ulong*)_copy.At(start, out var bytes);
-            var number = (int)Math.Min((ulong)bytes, end - start) / sizeof(ulong);
-            var hits = _filter.Find(words, number, _places);
-            for (var i = 0; i < hits; i++)
-            {
-                Prefetch(words, hits, i);
-                var target = _index.Find(words[_places[i]]);
-                if (target != BlockIndex.None && target != block
-                    && BlockState.Of(_blocks[target]) is BlockState.Unreached or BlockState.Possible)
-                {
-                    to.Add(_blocks[target].Link);
-                }
-            }
-
-            start += (ulong)number * sizeof(ulong);
-        }
-    }
-
     public void Dispose()
     {
-        NativeMemory.AlignedFree(_aligned);
+        NativeMemory.AlignedFree(_piece);
         NativeMemory.Free(_places);
         _work.Dispose();
     }
 
-    private void ScanBlock(int block, ulong state)
-    {
-        ref var target = ref _blocks[block];
-        var start = (target.Address + 7) & ~7UL;
-        var end = target.Address + target.Bytes;
-        while (start + sizeof(ulong) <= end)
-        {
-            var words = (ulong*)_copy.At(start, out var bytes);
-            var number = (int)Math.Min((ulong)bytes, end - start) / sizeof(ulong);
-            ScanWords(words, number, start, state);
-            start += (ulong)number * sizeof(ulong);
-        }
-    }
-
-    // The memory of look-ups is asked for ahead of its use, in two steps: which block, then the block.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // it runs once, and long
-    private void ScanWords(ulong* words, int count, ulong address, ulong state)
-    {
-        var hits = _filter.Find(words, count, _places);
-        for (var i = 0; i < hits; i++)
-        {
-            Prefetch(words, hits, i);
-            Reach(words[_places[i]], address + ((ulong)_places[i] * sizeof(ulong)), state);
-        }
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Prefetch(ulong* words, int hits, int i)
+    private void Reach(int source, in HeapPointer pointer, ulong state)
     {
-        if (i + (2 * Ahead) < hits)
+        if (BlockState.Of(_blocks[pointer.Target]) >= state)
         {
-            _index.PrefetchPage(words[_places[i + (2 * Ahead)]]);
+            return;
         }
 
-        if (i + Ahead < hits)
+        if (state == BlockState.Reachable && pointer.Offset != 0)
         {
-            _index.PrefetchBlock(words[_places[i + Ahead]]);
+            Interior.Add(pointer);
         }
-    }
-
-    private void PrefetchNext()
-    {
-        if (_work.Count > BlocksAhead && Sse.IsSupported)
+        else if (TryRaise(pointer.Target, state))
         {
-            var address = _blocks[_work[_work.Count - 1 - BlocksAhead]].Address;
-            var words = _copy.Known(address);
-            if (words is not null)
+            _work.Add(pointer.Target);
+            if (state == BlockState.Possible)
             {
-                Sse.Prefetch0(words);
-                Sse.Prefetch0(words + 64);
+                PointedFrom.TryAdd(pointer.Target, (source, pointer.Location));
             }
         }
     }

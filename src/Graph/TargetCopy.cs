@@ -5,8 +5,7 @@ namespace NativeHeap.Graph;
 
 /// <summary>
 /// A target's memory, copied piece by piece when it is first looked at, and kept: blocks are visited in no order, and one
-/// system call for each would cost more than everything else. What cannot be read is 0. Safe from several threads as long
-/// as everything is kept; else for one.
+/// system call for each would cost more than everything else. What cannot be read is 0. Safe from several threads.
 /// </summary>
 public sealed unsafe class TargetCopy : IMemoryReader, IDisposable
 {
@@ -16,36 +15,23 @@ public sealed unsafe class TargetCopy : IMemoryReader, IDisposable
     private const int PieceBits = 20;
     private const int LeafBits = 30;
     private const int LeafPieces = 1 << (LeafBits - PieceBits);
-    private const int PageBytes = 4096;
     private const int SlabBytes = 8 << 20; // pieces are cut from these, which have large pages
     private const ulong MostAddresses = 1UL << 47;
 
     private IMemoryReader? _memory;
-    private readonly long _mostBytes;
     private readonly byte*[]?[] _leaves = new byte*[]?[1 << (47 - LeafBits)];
-    private readonly Queue<ulong> _kept = new();
     private readonly List<nint> _slabs = [];
     private readonly Stack<nint> _free = new();
     private readonly object _gate = new();
 
     /// <summary>A copy of nothing yet.</summary>
     /// <param name="memory">Of a process that does not run.</param>
-    /// <param name="mostBytes">How much is kept at most; the oldest pieces go when there is more.</param>
-    /// <param name="expectedBytes">How much will be looked at, about.</param>
-    public TargetCopy(IMemoryReader memory, long mostBytes, long expectedBytes)
-    {
-        _memory = memory;
-        _mostBytes = Math.Max(mostBytes, SlabBytes);
-        KeepsAll = expectedBytes <= mostBytes / 2;
-    }
-
-    /// <summary>Whether pieces stay until the end.</summary>
-    public bool KeepsAll { get; }
+    public TargetCopy(IMemoryReader memory) => _memory = memory;
 
     /// <summary>Copies a range by several threads at once.</summary>
     public void Load(AddressRange range)
     {
-        if (KeepsAll && range.Bytes > PieceBytes)
+        if (range.Bytes > PieceBytes)
         {
             var first = (long)(range.Start >> PieceBits);
             Parallel.For(first, (long)((range.End - 1) >> PieceBits) + 1, number => Piece((ulong)number));
@@ -58,7 +44,7 @@ public sealed unsafe class TargetCopy : IMemoryReader, IDisposable
     /// <summary>Where a byte of the target is here, and how many follow it in this piece.</summary>
     /// <param name="address">Below 2^47.</param>
     /// <param name="bytes">Bytes from there to the end of the piece.</param>
-    /// <returns>Valid until another piece is asked for; to the end when everything is kept.</returns>
+    /// <returns>Valid to the end.</returns>
     public byte* At(ulong address, out int bytes)
     {
         var piece = Known(address);
@@ -127,7 +113,6 @@ public sealed unsafe class TargetCopy : IMemoryReader, IDisposable
 
             Thread.MemoryBarrier();
             place = piece;
-            _kept.Enqueue(number);
             return piece;
         }
     }
@@ -136,11 +121,6 @@ public sealed unsafe class TargetCopy : IMemoryReader, IDisposable
     {
         lock (_gate)
         {
-            if (_free.Count == 0 && !KeepsAll && (long)_slabs.Count * SlabBytes >= _mostBytes)
-            {
-                Drop(_kept.Dequeue());
-            }
-
             if (_free.Count == 0)
             {
                 var slab = LargePages.Allocate(SlabBytes);
@@ -158,22 +138,13 @@ public sealed unsafe class TargetCopy : IMemoryReader, IDisposable
     private void Fill(ulong address, byte* piece)
     {
         var to = new Span<byte>(piece, PieceBytes);
-        for (var done = 0; done < PieceBytes;)
+        if (_memory is { } memory)
         {
-            done += _memory?.Read(address + (ulong)done, to[done..]) ?? 0;
-            if (done < PieceBytes)
-            {
-                var next = Math.Min(PieceBytes, (done + PageBytes) & ~(PageBytes - 1));
-                to[done..next].Clear();
-                done = next;
-            }
+            memory.ReadOrZero(address, to);
         }
-    }
-
-    private void Drop(ulong number)
-    {
-        ref var piece = ref _leaves[number >> (LeafBits - PieceBits)]![number & (LeafPieces - 1)];
-        _free.Push((nint)piece);
-        piece = null;
+        else
+        {
+            to.Clear();
+        }
     }
 }

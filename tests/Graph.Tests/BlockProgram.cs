@@ -113,7 +113,7 @@ internal sealed class BlockProgram : IDisposable
             stack++;
         }
 
-        return LeakFinder.Find(held, blocks, new RootOptions(), 1 << 28, TestContext.Current.CancellationToken);
+        return LeakFinder.Find(held, blocks, new RootOptions(), TestContext.Current.CancellationToken);
     }
 
     public string? ReadLine() => _process.StandardOutput.ReadLine();

@@ -249,7 +249,7 @@ public sealed class HeapPicture : IDisposable
             Notes = _capture.Note is { } note ? [.. Notes, note] : Notes;
         }
 
-        _memory = Keep(new TargetCopy(held.Memory, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, 0));
+        _memory = Keep(new TargetCopy(held.Memory));
         var malloc = MallocHeap.Read(_memory, held.Mappings);
         foreach (var segment in malloc.Arenas.SelectMany(arena => arena.Segments))
         {

@@ -28,7 +28,7 @@ internal sealed class VirtualTables(ModuleMap modules, Demangler demangler)
     internal readonly record struct Candidate(ulong Table, int Objects);
 
     /// <summary>Of a block; null when it is no object, or no symbol says of what.</summary>
-    public Found? Of(in HeapBlock block, TargetCopy memory) =>
+    public Found? Of(in HeapBlock block, IMemoryReader memory) =>
         CandidateOf(block, memory, _low, _high) is { } candidate && TableAt(candidate.Table) is { } table
             ? new Found(table, candidate.Objects)
             : null;
@@ -38,7 +38,7 @@ internal sealed class VirtualTables(ModuleMap modules, Demangler demangler)
     /// <param name="memory">Of the process.</param>
     /// <param name="low">The lowest address of a binary.</param>
     /// <param name="high">One past the highest.</param>
-    public static Candidate? CandidateOf(in HeapBlock block, TargetCopy memory, ulong low, ulong high)
+    public static Candidate? CandidateOf(in HeapBlock block, IMemoryReader memory, ulong low, ulong high)
     {
         Span<ulong> words = stackalloc ulong[2];
         var count = block.Bytes < 8 ? 0 : memory.ReadWords(block.Address, words[..(block.Bytes < 16 ? 1 : 2)]);
@@ -93,7 +93,7 @@ internal sealed class VirtualTables(ModuleMap modules, Demangler demangler)
     }
 
     // All at one distance from each other, as many as there are to be, the last one within the block.
-    private static bool IsArray(in HeapBlock block, TargetCopy memory, ulong objects, ulong table)
+    private static bool IsArray(in HeapBlock block, IMemoryReader memory, ulong objects, ulong table)
     {
         if (objects == 1)
         {
@@ -120,6 +120,6 @@ internal sealed class VirtualTables(ModuleMap modules, Demangler demangler)
         return false;
     }
 
-    private static bool HasTable(TargetCopy memory, ulong address, ulong table) =>
+    private static bool HasTable(IMemoryReader memory, ulong address, ulong table) =>
         memory.TryReadWord(address, out var word) && word == table;
 }

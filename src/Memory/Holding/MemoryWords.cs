@@ -21,4 +21,22 @@ public static class MemoryWords
         ArgumentNullException.ThrowIfNull(memory);
         return memory.Read(address, MemoryMarshal.AsBytes(words)) / sizeof(ulong);
     }
+
+    /// <summary>Everything, with zeros for what cannot be read.</summary>
+    public static void ReadOrZero(this IMemoryReader memory, ulong address, Span<byte> destination)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        const ulong page = 4096;
+        for (var done = 0; done < destination.Length;)
+        {
+            done += memory.Read(address + (ulong)done, destination[done..]);
+            if (done < destination.Length)
+            {
+                var at = address + (ulong)done;
+                var next = (int)Math.Min((ulong)destination.Length, (ulong)done + (page - (at % page)));
+                destination[done..next].Clear();
+                done = next;
+            }
+        }
+    }
 }
