@@ -49,6 +49,26 @@ public sealed class ClassesTests : IDisposable
     }
 
     [Fact]
+    public void of_a_possibly_lost_block_the_pointer_is_told()
+    {
+        using var program = BlockProgram.C(_folder, """
+            static void *volatile inside;
+            static void __attribute__((noinline)) work(void) {
+                char **middle = (char **)malloc(200); say("middle", middle, 200); inside = (char *)middle + 50;
+                middle[7] = (char *)malloc(32); say("at_start", middle[7], 32);
+                middle[9] = (char *)malloc(40) + 16; say("in_midst", middle[9] - 16, 40);
+                middle[11] = middle[7];
+            }
+            """, "-O1");
+
+        var found = program.Find().Blocks.ToDictionary(block => program.NameOf(block.Stack), block => block.PointedFrom);
+
+        Assert.Equal(program.Address("middle") + (7 * 8), found["at_start"]);
+        Assert.Equal(program.Address("middle") + (9 * 8), found["in_midst"]);
+        Assert.NotEqual(0UL, found["middle"]);
+    }
+
+    [Fact]
     public void objects_of_classes_are_named_by_their_virtual_tables_and_nothing_else_is()
     {
         using var program = BlockProgram.Cpp(_folder, """
