@@ -183,8 +183,8 @@ internal static class CheckVerb
 
     private static int CheckNow(int pid, bool sinceLast, LeakPlan plan)
     {
-        var number = ControlClient.Check(pid);
-        return plan.Present(ControlClient.TracePath(pid), number, pid, sinceLast);
+        var trace = ControlClient.TracePath(pid); // first: nobody can be asked about a process that dies meanwhile
+        return plan.Present(trace, ControlClient.Check(pid), pid, sinceLast);
     }
 
     private static int CheckCommand(ParseResult result, LeakPlan plan)

@@ -1,6 +1,6 @@
 // lose HOW [threads]: loses 100 bytes that hold 50 more, keeps 10 until its exit handler frees them, and ends in the
 // way that HOW says. With threads another one sleeps meanwhile, 77 bytes on its stack. "wait" loses anew with each line
-// of its input.
+// of its input; "crowd" does so with a million small blocks that it keeps.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
@@ -44,6 +44,15 @@ static void start_sleeper(void) {
     pthread_barrier_init(&ready, NULL, 2);
     pthread_create(&thread, NULL, sleep_on, &ready);
     pthread_barrier_wait(&ready);
+}
+
+static void keep_crowd(void) {
+    static void* volatile last;
+    for (int i = 0; i < 1000000; i++) {
+        void* volatile* block = malloc(24);
+        block[0] = last;
+        last = (void*)block;
+    }
 }
 
 static void wait_for_input(void) {
@@ -103,7 +112,9 @@ int main(int argc, char** argv) {
         }
         wait(NULL);
     }
-    if (is(how, "wait"))
+    if (is(how, "crowd"))
+        keep_crowd();
+    if (is(how, "wait") || is(how, "crowd"))
         wait_for_input();
     return 3;
 }

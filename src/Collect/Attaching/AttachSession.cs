@@ -106,6 +106,7 @@ public sealed class AttachSession : IDisposable
     /// <exception cref="TraceWriteException">The trace cannot be written.</exception>
     public Recording Finish()
     {
+        _trace.EndChecks();
         _poll.Send(_server.Stop);
         return _trace.Finish();
     }

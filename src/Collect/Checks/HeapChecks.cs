@@ -21,6 +21,8 @@ internal sealed class HeapChecks : IDisposable
     private static readonly TimeSpan HoldPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    private const string RecordingEnded = "its recording ended";
+
     private static readonly Dictionary<int, ulong> NoStarts = [];
 
     private readonly DrainLoop _drain;
@@ -173,6 +175,19 @@ internal sealed class HeapChecks : IDisposable
     /// <param name="answer">Told the check's number; null and why there is none. Any thread.</param>
     public void Ask(ProcessId process, int pid, Action<int?, string?> answer) => Enqueue(() =>
     {
+        try
+        {
+            CheckNow(process, pid, answer);
+        }
+        catch (OperationCanceledException)
+        {
+            answer(null, RecordingEnded);
+        }
+    });
+
+    private void CheckNow(ProcessId process, int pid, Action<int?, string?> answer)
+    {
+        _closing.Token.ThrowIfCancellationRequested();
         if (_isSampled)
         {
             answer(null, "its recording is sampled: most blocks are not known");
@@ -194,7 +209,7 @@ internal sealed class HeapChecks : IDisposable
             _drain.Flush();
             answer(_drain.Failure is null ? number : null, _drain.Failure?.Message);
         });
-    });
+    }
 
     /// <summary>Lets everybody go; checks that are under way end at once.</summary>
     public void Dispose()
@@ -459,12 +474,16 @@ internal sealed class HeapChecks : IDisposable
         try
         {
             encode = _examiner.Examine(heap, cancellation);
-            problem = heap.Held.IsThere ? null : "it died while it was looked at";
+            problem = null;
         }
         catch (OperationCanceledException)
         {
-            problem = $"the check took longer than {_limit.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s";
+            problem = _closing.IsCancellationRequested
+                ? RecordingEnded
+                : $"the check took longer than {_limit.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s";
         }
+
+        problem = heap.Held.IsThere ? problem : "it died while it was looked at";
 
         return encode;
     }
@@ -497,7 +516,7 @@ internal sealed class HeapChecks : IDisposable
             {
                 action();
             }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException) // also of what had not begun
             {
                 // The recording ends.
             }

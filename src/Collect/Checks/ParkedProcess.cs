@@ -59,7 +59,8 @@ internal sealed class ParkedProcess : IHeldProcess
     public IReadOnlyList<string> Notes { get; }
 
     /// <inheritdoc/>
-    public bool IsThere => _reader.ReadStat() is { IsZombie: false } stat && stat.StartTicks == _startTicks;
+    public bool IsThere => _reader.ReadStat() is { IsZombie: false } stat && stat.StartTicks == _startTicks
+        && _memory.CanReadAny(Mappings);
 
     /// <summary>Has a process's threads park.</summary>
     /// <param name="pid">In our pid namespace.</param>
@@ -89,7 +90,7 @@ internal sealed class ParkedProcess : IHeldProcess
         while (parked() < called.Count && watch.Elapsed < patience);
 
         var process = new ParkedProcess(pid, round, () => release(round));
-        if (process.Mappings.Count > 0 && process._memory.CanRead(process.Mappings[0].Start))
+        if (process._memory.CanReadAny(process.Mappings))
         {
             return process;
         }

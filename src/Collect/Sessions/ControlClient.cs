@@ -75,7 +75,8 @@ public static class ControlClient
     /// code 5).</exception>
     public static int Check(int pid)
     {
-        var answer = Ask(pid, Request(RequestKind.Check, pid, ""));
+        var answer = Ask(pid, Request(RequestKind.Check, pid, ""), () => new ToolException(
+            $"process {pid} could not be checked: its recording ended", ExitCodes.Incomplete));
         var text = RequestText.Read(answer) ?? "";
         return (RequestResult)answer.Result switch
         {
@@ -154,7 +155,8 @@ public static class ControlClient
         return request;
     }
 
-    private static RequestRecord Ask(int pid, RequestRecord request)
+    // unanswered: thrown when whoever was asked is gone.
+    private static RequestRecord Ask(int pid, RequestRecord request, Func<ToolException>? unanswered = null)
     {
         using var socket = Connect(pid);
         var hello = new HelloRecord
@@ -173,7 +175,7 @@ public static class ControlClient
         if (Libc.Send(socket, message) != message.Length
             || !TryReceive(socket, MemoryMarshal.AsBytes(new Span<RequestRecord>(ref answer))))
         {
-            throw NotRecorded(pid, "its collector is ending");
+            throw unanswered?.Invoke() ?? NotRecorded(pid, "its collector is ending");
         }
         return answer;
     }

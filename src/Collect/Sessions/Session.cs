@@ -105,6 +105,7 @@ public sealed class Session : IDisposable
     /// <exception cref="TraceWriteException">The trace cannot be written.</exception>
     public Recording Finish()
     {
+        _trace.EndChecks();
         _poll.Send(_server.Stop); // the poll thread goes on: the user may still ask for haste
         return _trace.Finish();
     }

@@ -338,7 +338,14 @@ internal sealed class TargetHost : IServerHost, IDisposable
                 Ended(child.Id, 0, null);
                 return;
             }
-            _drain.Post(_ => Follow(child.Id, child.Pid, pid));
+            _drain.Post(recording =>
+            {
+                // It may be another program by now, which said hello before it was looked for.
+                if (recording.FindLiving(child.Pid) == child.Id)
+                {
+                    Follow(child.Id, child.Pid, pid);
+                }
+            });
             _tracker.Watch(pid, Libc.OpenProcess(pid), status => Ended(child.Id, pid, status));
         });
     }

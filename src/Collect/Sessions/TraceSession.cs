@@ -13,6 +13,8 @@ namespace NativeHeap.Collect.Sessions;
 /// </summary>
 public sealed class TraceSession : IDisposable
 {
+    private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(5);
+
     private readonly DrainLoop _drain;
     private readonly ResidentSampler _sampler;
     private readonly TargetHost _host;
@@ -102,6 +104,19 @@ public sealed class TraceSession : IDisposable
     {
         Interlocked.CompareExchange(ref _fault, fault, null);
         Faulted?.Invoke();
+    }
+
+    /// <summary>Ends heap-checks that are under way; whoever waits for one has been answered when this returns. Any thread
+    /// but ours.</summary>
+    internal void EndChecks()
+    {
+        if (_checks is not null)
+        {
+            _checks.Dispose();
+            var answered = new TaskCompletionSource();
+            _drain.Post(_ => answered.SetResult());
+            answered.Task.Wait(AnswerPatience);
+        }
     }
 
     /// <summary>Ends the recording: what is left in the rings is read and written. The trace is not closed yet, so that

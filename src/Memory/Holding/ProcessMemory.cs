@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using NativeHeap.Memory.Proc;
 
 namespace NativeHeap.Memory.Holding;
 
@@ -19,12 +20,13 @@ public sealed unsafe class ProcessMemory : IMemoryReader, IDisposable
         _file = Libc.OpenForReading($"/proc/{pid}/mem", out _);
     }
 
-    /// <summary>Whether anything can be read at all.</summary>
-    /// <param name="address">Where something is mapped readable.</param>
-    public bool CanRead(ulong address)
+    /// <summary>Whether anything can be read at all. A process that ends loses its memory before it counts as
+    /// ended.</summary>
+    /// <param name="mappings">What it has mapped.</param>
+    public bool CanReadAny(IReadOnlyList<MemoryMapping> mappings)
     {
         Span<byte> one = stackalloc byte[1];
-        return Read(address, one) == 1;
+        return mappings.FirstOrDefault(mapping => mapping.IsReadable) is { } readable && Read(readable.Start, one) == 1;
     }
 
     /// <inheritdoc/>

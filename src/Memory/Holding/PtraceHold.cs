@@ -41,8 +41,8 @@ internal sealed class PtraceHold : IHeldProcess
     public IReadOnlyList<string> Notes { get; }
 
     /// <inheritdoc/>
-    public bool IsThere =>
-        new ProcessReader(_tid).ReadStat() is { IsZombie: false } stat && stat.StartTicks == _startTicks;
+    public bool IsThere => new ProcessReader(_tid).ReadStat() is { IsZombie: false } stat && stat.StartTicks == _startTicks
+        && _memory.CanReadAny(Mappings);
 
     /// <inheritdoc/>
     public PageMap OpenPages() => new(_tid);

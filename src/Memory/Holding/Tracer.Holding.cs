@@ -8,6 +8,11 @@ public sealed partial class Tracer
 {
     private string? Seize(int pid, bool follows)
     {
+        if (_stopping)
+        {
+            return "nobody is traced any more";
+        }
+
         if (_processes.ContainsKey(pid))
         {
             return null;

@@ -29,6 +29,7 @@ public sealed partial class Tracer : IDisposable
     private readonly WakeSignal _wake = new();
     private readonly Thread _thread;
     private bool _stopping; // the tracer's thread's
+    private volatile bool _isOver;
 
     /// <summary>A tracer of nobody.</summary>
     public Tracer()
@@ -91,8 +92,26 @@ public sealed partial class Tracer : IDisposable
     private void Post(Action command)
     {
         _commands.Enqueue(command);
+        if (_isOver)
+        {
+            RefuseCommands();
+            return;
+        }
+
         _wanted.Set();
         _wake.Interrupt(() => _commands.IsEmpty);
+    }
+
+    // Commands that come too late find nobody traced, and seize nobody.
+    private void RefuseCommands()
+    {
+        while (_commands.TryDequeue(out var command))
+        {
+            lock (_commands)
+            {
+                command();
+            }
+        }
     }
 
     private void Run()
@@ -122,6 +141,8 @@ public sealed partial class Tracer : IDisposable
         }
         // With this thread everything it traces goes on, whatever state it was in (exit_ptrace of the kernel).
         Forget();
+        _isOver = true;
+        RefuseCommands();
     }
 
     private void WaitOnce()
