@@ -100,9 +100,6 @@ internal sealed class DrainLoop : IDisposable
         }
     }
 
-    /// <summary>What <see cref="Due"/> has begun has ended. On the loop's thread.</summary>
-    public void DueEnded() => _triggers.Done();
-
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -163,7 +160,7 @@ internal sealed class DrainLoop : IDisposable
         GuardWrites(() => begun = reason != "peak" && Due?.TryBegin(reason) == true);
         if (begun)
         {
-            _triggers.Begun(_recording.LiveBytes);
+            _triggers.Taken(_recording.LiveBytes);
         }
 
         return begun;

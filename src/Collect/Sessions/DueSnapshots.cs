@@ -35,10 +35,8 @@ internal sealed class DueSnapshots : IDisposable
         _post = post;
     }
 
-    /// <summary>Nobody counts any more, and the snapshot was taken in one way or the other.</summary>
-    public event Action? Ended;
-
-    /// <summary>Has objects counted; false: they cannot be now, and the snapshot is to be taken without.</summary>
+    /// <summary>Has objects counted; false: they cannot be, or others are still being counted, and the snapshot is to be taken
+    /// without.</summary>
     /// <param name="reason">A word of the schema.</param>
     public bool TryBegin(string reason)
     {
@@ -114,7 +112,5 @@ internal sealed class DueSnapshots : IDisposable
             _recording.Note(_process, $"objects were not counted at snapshot {_snapshot}: {problem}");
             _saidWhyNot = true;
         }
-
-        Ended?.Invoke();
     }
 }

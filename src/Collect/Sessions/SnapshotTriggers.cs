@@ -9,7 +9,6 @@ internal sealed class SnapshotTriggers(SnapshotOptions options)
     private ulong _nextNs;
     private long _nextBytes = options.GrowthBytes ?? 0;
     private long _highest = LowestPeak; // live at a snapshot
-    private bool _isUnderWay;
 
     /// <summary>Whether one is due.</summary>
     /// <param name="nowNs">CLOCK_MONOTONIC.</param>
@@ -21,32 +20,20 @@ internal sealed class SnapshotTriggers(SnapshotOptions options)
         {
             _nextNs = nowNs + (ulong)(options.IntervalNs ?? 0);
         }
-        if (options.IntervalNs is { } interval && nowNs >= _nextNs && !_isUnderWay)
+        if (options.IntervalNs is { } interval && nowNs >= _nextNs)
         {
             // Those that were missed are not made up for: they would all say the same.
             _nextNs += (((nowNs - _nextNs) / (ulong)interval) + 1) * (ulong)interval;
             return "interval";
         }
-        if (options.GrowthBytes is not null && liveBytes >= _nextBytes && !_isUnderWay)
+        if (options.GrowthBytes is not null && liveBytes >= _nextBytes)
         {
             return "growth";
         }
         return options.PeakPercent is { } percent && liveBytes >= _highest * (1 + (percent / 100.0)) ? "peak" : null;
     }
 
-    /// <summary>One that was due by time or growth will be taken in a moment: until <see cref="Done"/> none is due for such a
-    /// reason.</summary>
-    /// <param name="liveBytes">Live now.</param>
-    public void Begun(long liveBytes)
-    {
-        _isUnderWay = true;
-        Taken(liveBytes);
-    }
-
-    /// <summary>It was taken.</summary>
-    public void Done() => _isUnderWay = false;
-
-    /// <summary>One was taken, for whatever reason.</summary>
+    /// <summary>One was taken, for whatever reason, or will be in a moment.</summary>
     /// <param name="liveBytes">Live then.</param>
     public void Taken(long liveBytes)
     {

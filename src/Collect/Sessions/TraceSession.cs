@@ -51,7 +51,6 @@ public sealed class TraceSession : IDisposable
         if (options.Snapshots.Counter is { } counter)
         {
             _drain.Due = new DueSnapshots(counter, _recording, _host.FindLargest, action => _drain.Post(_ => action()));
-            _drain.Due.Ended += _drain.DueEnded;
         }
 
         TracePath = writer.Path;
