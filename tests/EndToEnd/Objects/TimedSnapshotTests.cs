@@ -44,13 +44,11 @@ public sealed class TimedSnapshotTests : IDisposable
         using var target = Start([Built.Target("refuse_ptrace")], "sh", "-c", "echo ready; read line");
         ReadUntil(target, "ready");
         WaitFor(
-            () => Number("SELECT count(*) FROM process WHERE note LIKE '%objects were not counted at snapshot 1: %cannot be stopped%'"),
+            () => Number("SELECT count(*) FROM process WHERE note LIKE '%objects were not counted at snapshot %: %cannot be stopped%'"),
             count => count == 1);
         End(target);
         Assert.Equal(0, Number("SELECT count(*) FROM snapshot_type"));
-        Assert.True(Number("SELECT count(*) FROM snapshot") > 0);
-        Assert.Equal(
-            Number("SELECT count(*) FROM snapshot"), Number("SELECT count(DISTINCT snapshot_id) FROM snapshot_total"));
+        Assert.True(Number("SELECT count(*) FROM snapshot_total") > 0);
     }
 
     private Process Start(string[] wrapper, params string[] command)
