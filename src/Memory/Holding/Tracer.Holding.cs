@@ -200,9 +200,15 @@ public sealed partial class Tracer
         foreach (var thread in process.Threads.Values.Where(thread => thread.IsStopped).ToList())
         {
             // One that job control has stopped stays so: PTRACE_DETACH puts it back there.
-            Ptrace.Detach(thread.Tid, thread.PendingSignal);
-            process.Threads.Remove(thread.Tid);
-            _threads.Remove(thread.Tid);
+            if (Ptrace.Detach(thread.Tid, thread.PendingSignal))
+            {
+                process.Threads.Remove(thread.Tid);
+                _threads.Remove(thread.Tid);
+            }
+            else
+            {
+                thread.State = ThreadState.Running; // it was killed, and its parent hears of that only when we have
+            }
         }
 
         // Who did not come stays traced until it does, and then runs on.
