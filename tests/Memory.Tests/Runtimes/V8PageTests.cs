@@ -13,6 +13,7 @@ public sealed class V8PageTests
     {
         Assert.Equal(Bytes, V8Page.Read(Header(), Address));
         Assert.Equal(0UL, V8Page.Read(Header(), Address + Bytes));
+        Assert.Equal(0UL, V8Page.Read(Header(Address + 4096), Address + 4096));
         Assert.Equal(0UL, V8Page.Read(Header().AsSpan(0, 120), Address));
         Assert.Equal(0UL, V8Page.Read(new byte[V8Page.HeaderBytes], Address));
     }
@@ -31,11 +32,11 @@ public sealed class V8PageTests
     }
 
     // As a page of Node.js 20 was seen to begin.
-    private static byte[] Header()
+    private static byte[] Header(ulong address = Address)
     {
         ulong[] words =
         [
-            Bytes, 0xa, 0x28551000, Address + 0x1148, Address + Bytes, 0x3eeb8, 0, 0x3ffe8, 0x28524298, 0x566a2f0, Address, Bytes, 0, 0, 0, 0,
+            Bytes, 0xa, 0x28551000, address + 0x1148, address + Bytes, 0x3eeb8, 0, 0x3ffe8, 0x28524298, 0x566a2f0, address, Bytes, 0, 0, 0, 0,
         ];
         var header = new byte[V8Page.HeaderBytes];
         for (var i = 0; i < words.Length; i++)
