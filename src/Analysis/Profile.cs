@@ -158,7 +158,8 @@ public sealed class Profile : IDisposable
 
     /// <summary>The heap of a process at a snapshot.</summary>
     /// <param name="moment">The snapshot's name or number; null: the last one.</param>
-    /// <param name="pid">Of the process; null: the first one that the snapshot knows.</param>
+    /// <param name="pid">Of the process; null: the one whose objects were counted, else the first one that the snapshot knows.
+    /// </param>
     /// <exception cref="ToolException">There is no such snapshot, or it knows no such process (exit code 4).</exception>
     public SnapshotHeap SnapshotHeap(string? moment, int? pid = null)
     {
@@ -166,8 +167,7 @@ public sealed class Profile : IDisposable
         var snapshot = moment is null ? all.Count > 0 ? all[^1] : null : FindSnapshot(new StackQuestion { Moment = moment });
         return snapshot is null
             ? throw new ToolException(
-                $"{Path}{(moment is null ? "" : "@" + moment)} holds no objects: they are counted at snapshots that are asked "
-                + "for (nativeheap snapshot -p PID)", ExitCodes.Input)
+                $"{Path}{(moment is null ? "" : "@" + moment)} holds no objects: {WhereTypesAre()}", ExitCodes.Input)
             : Analysis.SnapshotHeap.Find(_trace, () => Tree, snapshot, pid);
     }
 
@@ -181,9 +181,18 @@ public sealed class Profile : IDisposable
         return types.Count > 0
             ? types
             : throw new ToolException(
-                $"{Path}@{moment ?? TraceReference.End} holds no types: they are counted at snapshots that are asked for "
-                + "(nativeheap snapshot -p PID)",
-                ExitCodes.Input);
+                $"{Path}@{moment ?? TraceReference.End} holds no types: {WhereTypesAre()}", ExitCodes.Input);
+    }
+
+    /// <summary>For messages: which snapshots have objects by type, or how one comes to have them.</summary>
+    public string WhereTypesAre()
+    {
+        const int most = 5;
+        var counted = Snapshots.Where(snapshot => _trace.SnapshotTypes(snapshot).Any()).Take(most + 1)
+            .Select(snapshot => "@" + (snapshot.Name ?? $"{snapshot.Number}")).ToList();
+        return counted.Count == 0
+            ? "they are counted at snapshots that are asked for (nativeheap snapshot -p PID), and at those by time or growth"
+            : $"they were counted at {string.Join(", ", counted.Take(most))}{(counted.Count > most ? " and others" : "")}";
     }
 
     /// <summary>How the heap grew.</summary>

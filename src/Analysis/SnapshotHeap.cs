@@ -71,16 +71,17 @@ public sealed class SnapshotHeap
 
     internal static SnapshotHeap Find(TraceReader trace, Func<MergedTree> tree, Snapshot snapshot, int? pid)
     {
-        var known = trace.SnapshotTotals(snapshot).Select(row => row.Process)
-            .Concat(trace.SnapshotTypes(snapshot).Select(row => row.Process)).Distinct()
-            .Select(id => trace.Processes[id.Value - 1]).OrderBy(process => process.Id.Value);
         var process = pid is null
-            ? known.FirstOrDefault()
+            ? Known(trace.SnapshotTypes(snapshot).Select(row => row.Process))
+                ?? Known(trace.SnapshotTotals(snapshot).Select(row => row.Process))
             : trace.Processes.LastOrDefault(process => process.Pid == pid); // of an exec's images the last one lives
         return process is null
             ? throw new ToolException(
                 $"snapshot {snapshot.Name ?? $"{snapshot.Number}"} of {trace.Path} knows no process{(pid is null ? "" : $" {pid}")}",
                 ExitCodes.Input)
             : new SnapshotHeap(trace, tree, snapshot, process);
+
+        ProcessInfo? Known(IEnumerable<ProcessId> ids) =>
+            ids.Distinct().OrderBy(id => id.Value).Select(id => trace.Processes[id.Value - 1]).FirstOrDefault();
     }
 }

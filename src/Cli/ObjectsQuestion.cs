@@ -67,7 +67,7 @@ internal sealed record ObjectsQuestion
 
         using var profile = Profile.Open(reference.Path);
         var heap = profile.SnapshotHeap(reference.Moment);
-        var counts = TypesOf(heap, reference.Path);
+        var counts = TypesOf(profile, heap);
         if (Type is not null and not TypeStatistics.Unknown)
         {
             throw new ToolException(
@@ -75,7 +75,7 @@ internal sealed record ObjectsQuestion
                 ExitCodes.Usage);
         }
 
-        var before = !IsGrowth ? null : Since is null ? Previous(profile, heap) : Read(Since);
+        var before = !IsGrowth ? null : Since is null ? Previous(profile, heap) : Read(Since, heap.Process.Pid);
         var instances = Type is null ? null : heap.Instances();
         return Answer(counts, before, instances, reference.Path) with
         {
@@ -84,17 +84,19 @@ internal sealed record ObjectsQuestion
         };
     }
 
-    private static IReadOnlyList<TypeCount> Read(string snapshot)
+    // Of the same process where the trace has it; it may be another run's.
+    private static IReadOnlyList<TypeCount> Read(string snapshot, int pid)
     {
         var reference = TraceReference.Parse(snapshot);
         using var profile = Profile.Open(reference.Path);
-        return TypesOf(profile.SnapshotHeap(reference.Moment), snapshot);
+        var isThere = profile.Processes.Any(process => process.Pid == pid);
+        return TypesOf(profile, profile.SnapshotHeap(reference.Moment, isThere ? pid : null));
     }
 
-    private static IReadOnlyList<TypeCount> TypesOf(SnapshotHeap heap, string name) => heap.Types()
+    private static IReadOnlyList<TypeCount> TypesOf(Profile profile, SnapshotHeap heap) => heap.Types()
         ?? throw new ToolException(
-            $"at snapshot {heap.Snapshot.Name ?? $"{heap.Snapshot.Number}"} of {name} objects were not counted: that holds the process, and is "
-            + "done at snapshots that are asked for alone (nativeheap snapshot -p PID); nativeheap diff compares the blocks of any two",
+            $"at snapshot {heap.Snapshot.Name ?? $"{heap.Snapshot.Number}"} of {profile.Path} objects of process {heap.Process.Pid} were not counted "
+            + $"({profile.WhereTypesAre()}); nativeheap diff compares the blocks of any two",
             ExitCodes.Input);
 
     private static IReadOnlyList<TypeCount> Previous(Profile profile, SnapshotHeap heap)
@@ -115,7 +117,7 @@ internal sealed record ObjectsQuestion
     {
         if (Since is not null)
         {
-            return Read(Since);
+            return Read(Since, target.Pid ?? 0);
         }
 
         if (target.Pid is not { } pid)
