@@ -20,6 +20,7 @@ internal sealed unsafe class PointerScan : IMemoryReader, IDisposable
     private const ulong LargeBlock = 64 * 1024; // from here on it is worth asking which pages exist
     private const ulong MostGap = 4096; // between two blocks that are read at once
     private const ulong UnitBytes = 4 << 20; // of blocks that one thread takes at a time
+    private const ulong AskedAtOnce = 1 << 30; // bytes of which it is asked whether they exist, between two looks at the time
     private const int Ahead = 16; // hits between the request for memory and its use
 
     private readonly HeapBlocks _blocks;
@@ -27,7 +28,7 @@ internal sealed unsafe class PointerScan : IMemoryReader, IDisposable
     private readonly PointerFilter _filter;
     private readonly IMemoryReader _memory;
     private readonly PageMap _pages;
-    private readonly AddressRange[] _shared; // mappings of which pages may exist that the process has not touched
+    private readonly IReadOnlyList<MemoryMapping> _mappings;
     private readonly (ulong Low, ulong High) _binaries;
     private readonly PointerGraph.Writer _pointers;
     private readonly BlockTables.Writer _tables;
@@ -43,7 +44,7 @@ internal sealed unsafe class PointerScan : IMemoryReader, IDisposable
         _filter = new PointerFilter(index);
         _memory = held.Memory;
         _pages = held.OpenPages();
-        _shared = [.. held.Mappings.Where(mapping => mapping.IsShared).Select(mapping => new AddressRange(mapping.Start, mapping.End))];
+        _mappings = held.Mappings;
         _binaries = binaries;
         _pointers = new PointerGraph.Writer(graph, blocks);
         _tables = new BlockTables.Writer(tables);
@@ -192,9 +193,7 @@ internal sealed unsafe class PointerScan : IMemoryReader, IDisposable
             return;
         }
 
-        var whole = new AddressRange(start & ~(PageMap.PageBytes - 1), (end + PageMap.PageBytes - 1) & ~(PageMap.PageBytes - 1));
-        var ranges = _shared.Any(shared => shared.Start < end && start < shared.End) ? [whole] : _pages.Present(whole);
-        foreach (var range in ranges)
+        foreach (var range in Existing(start, end, cancellation))
         {
             for (var at = Math.Max(start, range.Start); at < Math.Min(end, range.End); at += PieceBytes)
             {
@@ -203,6 +202,40 @@ internal sealed unsafe class PointerScan : IMemoryReader, IDisposable
                 ScanPiece(block, block);
             }
         }
+    }
+
+    // The parts of a block that exist: it may be one that was never touched, or a lie. Of shared memory there may be pages that
+    // the process itself has not touched.
+    private IEnumerable<AddressRange> Existing(ulong start, ulong end, CancellationToken cancellation)
+    {
+        for (var i = FirstMapping(start); i < _mappings.Count && _mappings[i].Start < end; i++)
+        {
+            var mapping = _mappings[i];
+            var last = Math.Min(end, mapping.End);
+            for (var at = Math.Max(start, mapping.Start); at < last; at = (at & ~(AskedAtOnce - 1)) + AskedAtOnce)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                var part = new AddressRange(
+                    at & ~(PageMap.PageBytes - 1), Math.Min(mapping.End, (at & ~(AskedAtOnce - 1)) + AskedAtOnce));
+                foreach (var range in mapping.IsShared ? [part] : _pages.Present(part))
+                {
+                    yield return range;
+                }
+            }
+        }
+    }
+
+    // The first that ends behind an address.
+    private int FirstMapping(ulong address)
+    {
+        int low = 0, high = _mappings.Count;
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            (low, high) = _mappings[middle].End <= address ? (middle + 1, high) : (low, middle);
+        }
+
+        return low;
     }
 
     private void Begin(int block)

@@ -49,6 +49,25 @@ public sealed class ClassesTests : IDisposable
     }
 
     [Fact]
+    public void a_large_block_holds_by_any_of_its_pages_and_a_false_size_does_no_harm()
+    {
+        using var program = BlockProgram.C(_folder, """
+            #include <sys/mman.h>
+            static void *volatile touched_here_and_there, *volatile shared;
+            static void __attribute__((noinline)) work(void) {
+                char *large = (char *)malloc(8 << 20); say("large", large, (size_t)1 << 47); touched_here_and_there = large;
+                void *first = malloc(24), *last = malloc(24), *in_shared = malloc(24);
+                say("first", first, 24); say("last", last, 24); say("in_shared", in_shared, 24);
+                ((void **)large)[1] = first; ((void **)(large + (7 << 20)))[3] = last;
+                shared = mmap(0, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+                say("shared", shared, 1 << 20); ((void **)shared)[70000] = in_shared;
+            }
+            """, "-O1");
+
+        Assert.All(program.Check().Values, kind => Assert.Equal(LeakKind.Reachable, kind));
+    }
+
+    [Fact]
     public void of_a_possibly_lost_block_the_pointer_is_told()
     {
         using var program = BlockProgram.C(_folder, """
