@@ -19,16 +19,15 @@ struct ParkedThread {
     uint64_t thread;  // its thread pointer
 };
 
-// Found from outside by its mark (src/Collect/Checks/ParkedThreads.cs).
+// Found from outside by its mark (src/Collect/Checks/ParkedProcess.cs).
 struct ParkingLot {
     char mark[8];
-    uint64_t count;  // grows; a round's threads are known by their number
+    uint64_t signal;  // on which threads park; 0: none was taken, and none may be sent
+    uint64_t count;   // grows; a round's threads are known by their number
     ParkedThread threads[most_threads];
 };
 
-int signal_taken;  // 0: none
-
-[[gnu::used]] ParkingLot parking_lot = {{'N', 'H', 'E', 'A', 'P', 'P', 'R', 'K'}, 0, {}};
+[[gnu::used]] ParkingLot parking_lot = {{'N', 'H', 'E', 'A', 'P', 'P', 'R', 'K'}, 0, 0, {}};
 
 void note(uint32_t round, const void* context) {
     uint64_t place = __atomic_fetch_add(&parking_lot.count, 1, __ATOMIC_RELAXED) % most_threads;
@@ -66,8 +65,8 @@ void park(int, siginfo_t*, void* context) {
 
 }  // namespace
 
-void prepare_parking() {
-    int number = static_cast<int>(region.header->park_signal);
+void prepare_parking(uint32_t signal) {
+    int number = static_cast<int>(signal);
     struct sigaction before = {};
     if (number < SIGRTMIN || number > SIGRTMAX || sigaction(number, nullptr, &before) != 0 ||
         before.sa_handler != SIG_DFL) {
@@ -77,18 +76,22 @@ void prepare_parking() {
     action.sa_sigaction = park;
     action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
     if (sigaction(number, &action, nullptr) == 0) {
-        signal_taken = number;
+        parking_lot.signal = signal;
     }
 }
 
 void stop_parking() {
     struct sigaction now = {};
-    if (signal_taken != 0 && sigaction(signal_taken, nullptr, &now) == 0 && now.sa_sigaction == park) {
+    const int number = static_cast<int>(parking_lot.signal);
+    if (number != 0 && sigaction(number, nullptr, &now) == 0 && now.sa_sigaction == park) {
+        // One that was sent a moment ago must not end the program.
         struct sigaction none = {};
+        none.sa_handler = SIG_IGN;
+        sigaction(number, &none, nullptr);
         none.sa_handler = SIG_DFL;
-        sigaction(signal_taken, &none, nullptr);
+        sigaction(number, &none, nullptr);
     }
-    signal_taken = 0;
+    parking_lot.signal = 0;
 }
 
 }  // namespace nh::process

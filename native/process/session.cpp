@@ -113,7 +113,7 @@ bool prepare(uint64_t start_ns, uint32_t heir) {
         return false;
     }
     prepare_thread_exit();
-    prepare_parking();
+    prepare_parking(own.header->park_signal);
     prepare_snapshot_signal(own.header->snapshot_signal);
     return true;
 }

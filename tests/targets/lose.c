@@ -1,12 +1,14 @@
 // lose HOW [threads]: loses 100 bytes that hold 50 more, keeps 10 until its exit handler frees them, and ends in the
 // way that HOW says. With threads another one sleeps meanwhile, 77 bytes on its stack. "wait" loses anew with each line
-// of its input; "crowd" does so with a million small blocks that it keeps.
+// of its input; "crowd" does so with a million small blocks that it keeps. "undumpable" takes the right to read its
+// memory from other processes.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -80,6 +82,8 @@ int main(int argc, char** argv) {
     overwrite();
     if (argc > 2)
         start_sleeper();
+    if (is(how, "undumpable"))
+        prctl(PR_SET_DUMPABLE, 0);
     if (is(how, "exit"))
         exit(3);
     if (is(how, "_exit"))

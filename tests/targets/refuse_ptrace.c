@@ -1,5 +1,5 @@
-// refuse_ptrace COMMAND...: executes a command under a seccomp filter that refuses ptrace(2), as some containers have
-// it.
+// refuse_ptrace COMMAND...: executes a command under a seccomp filter that refuses ptrace(2) and process_vm_readv(2),
+// as some containers have it.
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -13,7 +13,8 @@
 int main(int argc, char** argv) {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };

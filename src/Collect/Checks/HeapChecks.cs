@@ -427,13 +427,13 @@ internal sealed class HeapChecks : IDisposable
             return _tracer.Value.TryHold(pid, HoldPatience, out problem);
         }
 
-        problem = "ptrace is refused, and its memory cannot be read";
         return ParkedProcess.TryPark(
             pid,
             () => AskDrain(recording => recording.BeginParking(process)),
             () => AskDrain(recording => recording.Parked(process)),
             round => _drain.Post(recording => recording.EndParking(process, round)),
-            HoldPatience);
+            HoldPatience,
+            out problem);
     }
 
     private HeldHeap? TakeHeap(ProcessId process, IHeldProcess held, IReadOnlyDictionary<int, ulong> stackStarts)
@@ -471,6 +471,12 @@ internal sealed class HeapChecks : IDisposable
     private Func<byte[]>? TryExamine(HeldHeap heap, CancellationToken cancellation, out string? problem)
     {
         Func<byte[]>? encode = null;
+        if (heap.Held.Mappings.Count == 0)
+        {
+            problem = "its memory may not be read";
+            return null;
+        }
+
         try
         {
             encode = _examiner.Examine(heap, cancellation);

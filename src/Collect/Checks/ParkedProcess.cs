@@ -17,6 +17,7 @@ internal sealed class ParkedProcess : IHeldProcess
     public const int Signal = 53;
 
     private const int MostThreads = 4096;
+    private const int HeadBytes = 24;
     private const int EntryBytes = 24;
     private const int MostDataBytes = 8 << 20;
 
@@ -68,11 +69,13 @@ internal sealed class ParkedProcess : IHeldProcess
     /// <param name="parked">How many have parked.</param>
     /// <param name="release">Lets them go on.</param>
     /// <param name="patience">How long to wait for those that do not come.</param>
-    /// <returns>Null when its memory cannot be read.</returns>
+    /// <param name="problem">Why they do not; null on success.</param>
     public static ParkedProcess? TryPark(
-        int pid, Func<uint?> begin, Func<uint> parked, Action<uint> release, TimeSpan patience)
+        int pid, Func<uint?> begin, Func<uint> parked, Action<uint> release, TimeSpan patience, out string? problem)
     {
-        if (begin() is not { } round)
+        // Whoever has not taken the signal would die of it, or take it for another's.
+        problem = Refusal(pid);
+        if (problem is not null || begin() is not { } round)
         {
             return null;
         }
@@ -96,7 +99,36 @@ internal sealed class ParkedProcess : IHeldProcess
         }
 
         process.Dispose();
+        problem = "its memory cannot be read any more";
         return null;
+    }
+
+    private static string? Refusal(int pid)
+    {
+        var reader = new ProcessReader(pid);
+        using var memory = new ProcessMemory(pid);
+        if (reader.ReadMappings() is not { Count: > 0 } mappings || !memory.CanReadAny(mappings))
+        {
+            return "ptrace is refused, and its memory cannot be read";
+        }
+
+        var isTaken = Lots(memory, mappings).Any(lot => BinaryPrimitives.ReadUInt64LittleEndian(lot.Span[8..]) == Signal);
+        return isTaken ? null : $"ptrace is refused, and it makes use of signal {Signal} itself";
+    }
+
+    // The shim's lists: a mark, the signal, how many have ever parked, then thread, round, stack, thread pointer of each.
+    private static IEnumerable<ReadOnlyMemory<byte>> Lots(ProcessMemory memory, IReadOnlyList<MemoryMapping> mappings)
+    {
+        foreach (var mapping in mappings.Where(mapping => mapping.IsWritable
+            && mapping.Path.Contains("/libnativeheap.so", StringComparison.Ordinal)))
+        {
+            var data = new byte[Math.Min(mapping.Size, MostDataBytes)];
+            var bytes = data.AsMemory(0, memory.Read(mapping.Start, data));
+            if (bytes.Span.IndexOf("NHEAPPRK"u8) is >= 0 and var at && bytes.Length - at >= HeadBytes)
+            {
+                yield return bytes[at..];
+            }
+        }
     }
 
     /// <inheritdoc/>
@@ -109,19 +141,14 @@ internal sealed class ParkedProcess : IHeldProcess
         }
     }
 
-    // The shim's list: a mark, how many have ever parked, then thread, round, stack, thread pointer of each.
     private Dictionary<int, ThreadRegisters> ReadParked(uint round)
     {
         var found = new Dictionary<int, ThreadRegisters>();
-        foreach (var mapping in Mappings.Where(mapping => mapping.IsWritable
-            && mapping.Path.Contains("/libnativeheap.so", StringComparison.Ordinal)))
+        foreach (var lot in Lots(_memory, Mappings))
         {
-            var data = new byte[Math.Min(mapping.Size, MostDataBytes)];
-            var bytes = data.AsSpan(0, _memory.Read(mapping.Start, data));
-            var at = bytes.IndexOf("NHEAPPRK"u8);
-            for (var i = 0; at >= 0 && i < MostThreads && at + 16 + ((i + 1) * EntryBytes) <= bytes.Length; i++)
+            for (var i = 0; i < MostThreads && HeadBytes + ((i + 1) * EntryBytes) <= lot.Length; i++)
             {
-                var entry = bytes.Slice(at + 16 + (i * EntryBytes), EntryBytes);
+                var entry = lot.Span.Slice(HeadBytes + (i * EntryBytes), EntryBytes);
                 if (BinaryPrimitives.ReadUInt32LittleEndian(entry[4..]) == round)
                 {
                     var stack = BinaryPrimitives.ReadUInt64LittleEndian(entry[8..]);

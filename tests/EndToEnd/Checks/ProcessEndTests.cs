@@ -121,16 +121,37 @@ public sealed class ProcessEndTests : IDisposable
         Assert.Equal((160, 3), run.Check.Sum("definite"));
     }
 
-    [Fact]
-    public void A_user_without_privileges_checks_its_own_programs()
+    [Theory]
+    [InlineData("")]
+    [InlineData("refuse_ptrace")] // through /proc/PID/mem
+    public void A_user_without_privileges_checks_its_own_programs(string filter)
     {
-        Tool.Need("setpriv");
-        var around = Surroundings.After(
-            $"chmod 777 {_folder.Path}; set -- setpriv --reuid=12345 --regid=12345 --clear-groups \"$@\"");
-        var run = CheckRun.Run(_folder, [.. Lose, "return", "threads"], around);
+        var run = CheckRun.Run(_folder, [.. Lose, "return", "threads"], Unprivileged(filter));
 
         run.Outcome.Expect(23);
         AssertLost(run.Check);
+        Assert.Equal((77, 1), run.Check.Of("sleep_on")["reachable"]);
+    }
+
+    [Theory]
+    [InlineData("", "its memory may not be read", 160, 3)]
+    [InlineData("refuse_ptrace", "it could not be traced (Operation not permitted)", 150, 2)] // after its exit handlers
+    public void Of_a_process_that_its_user_may_not_look_at_it_is_said_what_was_not_freed(
+        string filter, string why, long bytes, long blocks)
+    {
+        var run = CheckRun.Run(_folder, [.. Lose, "undumpable"], Unprivileged(filter));
+
+        run.Outcome.Expect(5);
+        Assert.Equal("not freed, reachability unknown: " + why, run.Check.Notes);
+        Assert.Equal((bytes, blocks), run.Check.Sum("possible"));
+    }
+
+    private Surroundings Unprivileged(string filter)
+    {
+        Tool.Need("setpriv");
+        var around = filter.Length > 0 ? Built.Target(filter) : "";
+        return Surroundings.After(
+            $"chmod 777 {_folder.Path}; set -- setpriv --reuid=65534 --regid=65534 --clear-groups {around} \"$@\"");
     }
 
     [Theory]
