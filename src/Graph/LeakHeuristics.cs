@@ -69,7 +69,7 @@ internal sealed class LeakHeuristics(IMemoryReader memory, IReadOnlyList<MemoryM
 
     private bool IsVirtualTable(ulong address)
     {
-        if (address % Word != 0 || Find(address) is not { IsReadable: true, IsWritable: false, Path.Length: > 0 })
+        if (address % Word != 0 || mappings.Of(address) is not { IsReadable: true, IsWritable: false, Path.Length: > 0 })
         {
             return false;
         }
@@ -78,35 +78,12 @@ internal sealed class LeakHeuristics(IMemoryReader memory, IReadOnlyList<MemoryM
         var count = memory.ReadWords(address, table);
         foreach (var entry in table[..count])
         {
-            if (Find(entry) is { IsExecutable: true })
+            if (mappings.Of(entry) is { IsExecutable: true })
             {
                 return true;
             }
         }
 
         return false;
-    }
-
-    private MemoryMapping? Find(ulong address)
-    {
-        int low = 0, high = mappings.Count - 1;
-        while (low <= high)
-        {
-            var middle = (low + high) / 2;
-            if (address < mappings[middle].Start)
-            {
-                high = middle - 1;
-            }
-            else if (address >= mappings[middle].End)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                return mappings[middle];
-            }
-        }
-
-        return null;
     }
 }

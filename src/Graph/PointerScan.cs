@@ -208,7 +208,7 @@ internal sealed unsafe class PointerScan : IMemoryReader, IDisposable
     // the process itself has not touched.
     private IEnumerable<AddressRange> Existing(ulong start, ulong end, CancellationToken cancellation)
     {
-        for (var i = FirstMapping(start); i < _mappings.Count && _mappings[i].Start < end; i++)
+        for (var i = _mappings.FirstBehind(start); i < _mappings.Count && _mappings[i].Start < end; i++)
         {
             var mapping = _mappings[i];
             var last = Math.Min(end, mapping.End);
@@ -223,19 +223,6 @@ internal sealed unsafe class PointerScan : IMemoryReader, IDisposable
                 }
             }
         }
-    }
-
-    // The first that ends behind an address.
-    private int FirstMapping(ulong address)
-    {
-        int low = 0, high = _mappings.Count;
-        while (low < high)
-        {
-            var middle = (low + high) / 2;
-            (low, high) = _mappings[middle].End <= address ? (middle + 1, high) : (low, middle);
-        }
-
-        return low;
     }
 
     private void Begin(int block)

@@ -206,27 +206,6 @@ public sealed class MallocHeap
         mapped.Reverse();
     }
 
-    private MemoryMapping? MappingOf(ulong address)
-    {
-        int low = 0, high = _mappings.Count - 1;
-        while (low <= high)
-        {
-            var middle = (low + high) / 2;
-            var mapping = _mappings[middle];
-            if (address < mapping.Start)
-            {
-                high = middle - 1;
-            }
-            else if (address >= mapping.End)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                return mapping.IsReadable && mapping.IsWritable ? mapping : null;
-            }
-        }
-
-        return null;
-    }
+    private MemoryMapping? MappingOf(ulong address) =>
+        _mappings.Of(address) is { IsReadable: true, IsWritable: true } mapping ? mapping : null;
 }
