@@ -15,6 +15,7 @@
 
 #include <initializer_list>
 
+#include "native/interpose/extensions.h"
 #include "native/interpose/loader_lock.h"
 #include "native/interpose/real.h"
 #include "native/process/elf_lookup.h"
@@ -26,17 +27,19 @@ namespace {
 namespace kernel = transport::kernel;
 
 constexpr uint32_t most_versions = 8;
+constexpr uint32_t most_changes = most_detours + most_extensions;
 
 struct Change {
     const char* name;
     uintptr_t from;
     uintptr_t to;
+    uintptr_t owner;  // as Detour's
 };
 
 class Changes {
   public:
-    void add(const char* name, uintptr_t from, uintptr_t to) {
-        list_[count_++] = {name, from, to};
+    void add(const char* name, uintptr_t from, uintptr_t to, uintptr_t owner) {
+        list_[count_++] = {name, from, to, owner};
         least_ = from < least_ ? from : least_;
         most_ = from > most_ ? from : most_;
     }
@@ -56,8 +59,17 @@ class Changes {
         return nullptr;
     }
 
+    bool has(const char* name) const {
+        for (const Change& change : *this) {
+            if (strcmp(change.name, name) == 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
   private:
-    Change list_[most_detours];
+    Change list_[most_changes];
     uint32_t count_ = 0;
     uintptr_t least_ = ~uintptr_t{0};
     uintptr_t most_ = 0;
@@ -92,6 +104,12 @@ class Module {
             apply_to_words(changes, relro_, relro_end_);
         }
         return good_;
+    }
+
+    // Binds what it calls of its own by a changed name, where that is ours or not bound yet.
+    void bind_own_calls(const Changes& back) {
+        bind_own_calls(back, relocations_, relocation_bytes_);
+        bind_own_calls(back, slots_, slot_bytes_);
     }
 
     bool is_this_library() const { return process::is_this_library(&map_); }
@@ -168,6 +186,22 @@ class Module {
         }
     }
 
+    void bind_own_calls(const Changes& back, const ElfW(Rela) * table, size_t bytes) {
+        for (size_t i = 0; table != nullptr && i < bytes / sizeof(*table); i++) {
+            const ElfW(Sym)& symbol = symbols_[ELF64_R_SYM(table[i].r_info)];
+            uintptr_t at = base_ + table[i].r_offset, type = ELF64_R_TYPE(table[i].r_info);
+            bool calls_itself = (type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT) &&
+                                symbol.st_shndx != SHN_UNDEF && ELF64_ST_TYPE(symbol.st_info) == STT_FUNC;
+            if (!calls_itself || !back.has(names_ + symbol.st_name) || segment_of(at, sizeof(uintptr_t)) == nullptr) {
+                continue;
+            }
+            uintptr_t word = __atomic_load_n(reinterpret_cast<const uintptr_t*>(at), __ATOMIC_RELAXED);
+            if (segment_of(word, 1) != nullptr || back.find(word, nullptr) != nullptr) {
+                write(at, base_ + symbol.st_value);
+            }
+        }
+    }
+
     void apply_to_words(const Changes& changes, uintptr_t start, uintptr_t end) {
         for (uintptr_t at = (start + 7) & ~uintptr_t{7}; at + sizeof(uintptr_t) <= end; at += sizeof(uintptr_t)) {
             apply_to_word(changes, at, nullptr);
@@ -180,7 +214,7 @@ class Module {
         }
         uintptr_t word = __atomic_load_n(reinterpret_cast<const uintptr_t*>(at), __ATOMIC_RELAXED);
         const Change* change = changes.may_hold(word) ? changes.find(word, name) : nullptr;
-        if (change != nullptr) {
+        if (change != nullptr && (change->owner == 0 || change->owner != base_)) {
             write(at, change->to);
         }
     }
@@ -273,51 +307,26 @@ bool apply(const Changes& changes) {
     return pass.good;
 }
 
-enum class Group { frees, resizes, others };
-
-Group group_of(const char* name) {
-    if (strncmp(name, "free", 4) == 0) {
-        return Group::frees;
-    }
-    return strncmp(name, "realloc", 7) == 0 ? Group::resizes : Group::others;
-}
-
 struct Detours {
-    Detour list[most_detours];
+    Detour list[most_changes];
     uint32_t count;
 
     Changes back() const {
         Changes changes;
         for (uint32_t i = 0; i < count; i++) {
-            changes.add(list[i].name, list[i].own, list[i].real);
+            changes.add(list[i].name, list[i].own, list[i].real, 0);
         }
         return changes;
     }
-    void add_group(Group group, Changes* changes) const {
+    void add_those_that(Effect effect, Changes* changes) const {
         for (uint32_t i = 0; i < count; i++) {
-            if (group_of(list[i].name) == group) {
-                changes->add(list[i].name, list[i].real, list[i].own);
+            if (list[i].effect == effect) {
+                changes->add(list[i].name, list[i].real, list[i].own, list[i].owner);
             }
         }
     }
     bool good;
 };
-
-// The last pass goes through everything once more: a slot may have been bound by a thread that had looked the symbol up
-// before it was changed.
-void hook(void* argument) {
-    auto* detours = static_cast<Detours*>(argument);
-    Changes changes;
-    detours->good = true;
-    for (Group group : {Group::frees, Group::resizes, Group::others}) {
-        detours->add_group(group, &changes);
-        detours->good = detours->good && apply(changes);
-    }
-    detours->good = detours->good && apply(changes);
-    if (!detours->good) {
-        apply(detours->back());
-    }
-}
 
 void unhook(void* argument) {
     auto* detours = static_cast<Detours*>(argument);
@@ -338,6 +347,70 @@ bool in_main_program(uintptr_t address) {
 // Filled in once, while the symbols still name the real functions.
 Detours detours;
 
+bool is_owner(const Detours& of, uintptr_t base) {
+    for (uint32_t i = 0; i < of.count; i++) {
+        if (of.list[i].owner == base && base != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Appends what allocators offer beyond C's functions. What calls such an allocator makes to itself is its own affair,
+// by C's names too.
+void add_extensions(Detours* to) {
+    Detour extensions[most_extensions];
+    uint32_t before = to->count, count = list_extensions(extensions);
+    for (uint32_t i = 0; i < count; i++) {
+        to->list[to->count++] = extensions[i];
+    }
+    const link_map* library = count != 0 ? process::loaded_libraries() : nullptr;
+    for (; library != nullptr; library = library->l_next) {
+        for (uint32_t i = 0; i < before && is_owner(*to, library->l_addr); i++) {
+            if (process::find_function(library, to->list[i].name) == to->list[i].real) {
+                to->list[i].owner = library->l_addr;
+            }
+        }
+    }
+}
+
+// Before its symbols are changed.
+int bind_own_calls(dl_phdr_info* info, size_t, void*) {
+    if (is_owner(detours, info->dlpi_addr)) {
+        Changes back = detours.back();
+        Detour standard[most_detours];
+        uint32_t count = process::came_with_program() ? list_detours(standard) : 0;  // else they are among the others
+        for (uint32_t i = 0; i < count; i++) {
+            back.add(standard[i].name, standard[i].own, standard[i].real, 0);
+        }
+        Module(*info).bind_own_calls(back);
+    }
+    return 0;
+}
+
+// The last pass goes through everything once more: a slot may have been bound by a thread that had looked the symbol up
+// before it was changed.
+void hook(void* argument) {
+    auto* detours = static_cast<Detours*>(argument);
+    Changes changes;
+    detours->good = true;
+    dl_iterate_phdr(bind_own_calls, nullptr);
+    for (Effect effect : {Effect::frees, Effect::resizes, Effect::allocates}) {
+        detours->add_those_that(effect, &changes);
+        detours->good = detours->good && apply(changes);
+    }
+    detours->good = detours->good && apply(changes);
+    if (!detours->good) {
+        apply(detours->back());
+    }
+}
+
+// For what other libraries allocate in their constructors the first call of ours is early enough, and mostly there.
+__attribute__((constructor)) void hook_extensions_before_main() {
+    real();
+    hook_extensions();
+}
+
 }  // namespace
 
 bool program_has_own_allocator() {
@@ -346,9 +419,23 @@ bool program_has_own_allocator() {
 
 bool hook_modules() {
     if (detours.count == 0) {
-        detours.count = list_detours(detours.list);
+        Detour standard[most_detours];
+        detours.count = list_detours(standard);
+        memcpy(detours.list, standard, detours.count * sizeof(Detour));
+        add_extensions(&detours);
     }
     return under_loader_lock(hook, &detours) && detours.good;
+}
+
+void hook_extensions() {
+    static bool begun;
+    if (process::came_with_program() && process::all_are_ready() &&
+        !__atomic_exchange_n(&begun, true, __ATOMIC_RELAXED)) {
+        add_extensions(&detours);
+        if (detours.count != 0) {
+            hook(&detours);
+        }
+    }
 }
 
 void unhook_modules() {

@@ -12,6 +12,10 @@ bool program_has_own_allocator();
 // memory could not be written, or the loader not be asked; everything is as it was.
 bool hook_modules();
 
+// In a program that this library came with, which calls C's functions by our names: directs what its allocator offers
+// beyond those (extensions.h), once all libraries are ready.
+void hook_extensions();
+
 // Puts back every word that is still ours, in whatever module, also those that have come since.
 void unhook_modules();
 

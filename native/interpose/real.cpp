@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "native/interpose/late_hooks.h"
 #include "native/process/elf_lookup.h"
 
 extern "C" {
@@ -98,12 +99,25 @@ void find_real_functions() {
     }
     fill_in_missing(real_functions);
     __atomic_store_n(&real_functions.found, 1, __ATOMIC_RELEASE);
+    hook_extensions();
 }
+
+namespace {
+
+Effect effect_of(const char* name) {
+    if (strncmp(name, "free", 4) == 0) {
+        return Effect::frees;
+    }
+    return strncmp(name, "realloc", 7) == 0 ? Effect::resizes : Effect::allocates;
+}
+
+}  // namespace
 
 uint32_t list_detours(Detour (&detours)[most_detours]) {
     uint32_t count = 0;
-#define NH_LIST(name, result, ...)                                                                      \
-    detours[count] = {#name, process::find_next_function(#name), reinterpret_cast<uintptr_t>(&::name)}; \
+#define NH_LIST(name, result, ...)                                                                     \
+    detours[count] = {#name, process::find_next_function(#name), reinterpret_cast<uintptr_t>(&::name), \
+                      effect_of(#name), 0};                                                            \
     count += reinterpret_cast<uintptr_t>(real().name) == detours[count].real && detours[count].real != 0 ? 1 : 0;
     NH_INTERPOSED(NH_LIST)
 #undef NH_LIST

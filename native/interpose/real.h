@@ -44,11 +44,15 @@ inline const Real& real() {
     return real_functions;
 }
 
+enum class Effect : uint8_t { frees, resizes, allocates };
+
 // Where calls are directed to and from, one for each of NH_INTERPOSED that the process has.
 struct Detour {
     const char* name;
     uintptr_t real;
     uintptr_t own;
+    Effect effect;
+    uintptr_t owner;  // base of the library whose calls to itself are not directed; 0: none
 };
 constexpr uint32_t most_detours = 16;
 

@@ -244,6 +244,10 @@ const link_map* loaded_libraries() {
     return is_glibc() ? _r_debug.r_map : libraries_by_program();
 }
 
+bool all_are_ready() {
+    return relocated() && (&_r_debug == nullptr || _r_debug.r_state == r_debug::RT_CONSISTENT);
+}
+
 bool is_this_library(const link_map* library) {
     return library->l_ld == _DYNAMIC;
 }

@@ -15,6 +15,10 @@ bool is_glibc();
 // The loader's list of libraries in search order, main program first; null when it cannot be found.
 const link_map* loaded_libraries();
 
+// Whether the loader has done its part for all of them, at start or in dlopen, and waits for nothing: their words are
+// filled in and protected. Where the loader does not say (musl), once it has come by here.
+bool all_are_ready();
+
 bool is_this_library(const link_map* library);
 
 // The default version of a defined function in one library, 0 when it has none (gABI: symbol table; GNU hash section,
