@@ -106,6 +106,18 @@ class Module {
         return good_;
     }
 
+    void apply_to_symbols(const Changes& changes) {
+        for (const Change& change : changes) {
+            const ElfW(Sym) * found[most_versions];
+            uint32_t count = process::find_symbols(&map_, change.name, found, most_versions);
+            for (uint32_t i = 0; i < count; i++) {
+                if (base_ + found[i]->st_value == change.from && ELF64_ST_TYPE(found[i]->st_info) == STT_FUNC) {
+                    write(reinterpret_cast<uintptr_t>(&found[i]->st_value), change.to - base_);
+                }
+            }
+        }
+    }
+
     // Binds what it calls of its own by a changed name, where that is ours or not bound yet.
     void bind_own_calls(const Changes& back) {
         bind_own_calls(back, relocations_, relocation_bytes_);
@@ -216,18 +228,6 @@ class Module {
         const Change* change = changes.may_hold(word) ? changes.find(word, name) : nullptr;
         if (change != nullptr && (change->owner == 0 || change->owner != base_)) {
             write(at, change->to);
-        }
-    }
-
-    void apply_to_symbols(const Changes& changes) {
-        for (const Change& change : changes) {
-            const ElfW(Sym) * found[most_versions];
-            uint32_t count = process::find_symbols(&map_, change.name, found, most_versions);
-            for (uint32_t i = 0; i < count; i++) {
-                if (base_ + found[i]->st_value == change.from && ELF64_ST_TYPE(found[i]->st_info) == STT_FUNC) {
-                    write(reinterpret_cast<uintptr_t>(&found[i]->st_value), change.to - base_);
-                }
-            }
         }
     }
 
@@ -436,6 +436,29 @@ void hook_extensions() {
             hook(&detours);
         }
     }
+}
+
+// Words stay as they are, those of a library that another thread is loading above all. Threads that come at once go
+// through the modules one after the other, and a later one finds done what was done.
+void hook_own_scopes() {
+    if (!process::came_with_program() || !process::is_glibc()) {
+        return;
+    }
+    Changes changes;
+    Detour standard[most_detours];
+    uint32_t count = list_detours(standard);
+    for (uint32_t i = 0; i < count; i++) {
+        changes.add(standard[i].name, standard[i].real, standard[i].own, 0);
+    }
+    dl_iterate_phdr(
+        [](dl_phdr_info* info, size_t, void* argument) {
+            Module module(*info);
+            if (!module.is_this_library()) {
+                module.apply_to_symbols(*static_cast<const Changes*>(argument));
+            }
+            return 0;
+        },
+        &changes);
 }
 
 void unhook_modules() {

@@ -16,6 +16,10 @@ bool hook_modules();
 // beyond those (extensions.h), once all libraries are ready.
 void hook_extensions();
 
+// In such a program, before it loads a library with RTLD_DEEPBIND: what looks libc's functions up in libc itself finds
+// ours from now on.
+void hook_own_scopes();
+
 // Puts back every word that is still ours, in whatever module, also those that have come since.
 void unhook_modules();
 

@@ -1,4 +1,7 @@
-// dlsym, dlvsym and dlclose. Not dlopen: it takes the caller's RUNPATH, which would become ours.
+// dlopen, dlsym, dlvsym and dlclose.
+#include <dlfcn.h>
+
+#include "native/interpose/late_hooks.h"
 #include "native/interpose/real.h"
 #include "native/interpose/runtime_start.h"
 #include "native/unwind/unwinder.h"
@@ -6,6 +9,7 @@
 #define NH_EXPORT extern "C" __attribute__((visibility("default")))
 #define NH_HIDDEN extern "C" __attribute__((visibility("hidden")))
 
+using nh::interpose::hook_own_scopes;
 using nh::interpose::prefer_own;
 using nh::interpose::prefer_own_runtime_start;
 using nh::interpose::real;
@@ -69,6 +73,39 @@ NH_HIDDEN void* nh_real_dlvsym() {
 
 NH_ASK_FOR_CALLER(dlsym);
 NH_ASK_FOR_CALLER(dlvsym);
+
+// A library that looks up its names in its own libraries first finds libc's malloc before ours.
+NH_HIDDEN void* nh_prepare_dlopen(const char*, int flags) {
+    void* (*function)(const char*, int) = real().dlopen;
+    if ((flags & RTLD_DEEPBIND) != 0) {
+        hook_own_scopes();
+    }
+    return function != nullptr ? reinterpret_cast<void*>(function) : reinterpret_cast<void*>(no_symbol);
+}
+
+// It takes the RUNPATH of whoever calls, told by the return address, too.
+asm(".text\n"
+    ".globl dlopen\n"
+    ".type dlopen, @function\n"
+    ".balign 16\n"
+    "dlopen:\n"
+    ".cfi_startproc\n"
+    "    push %rdi\n"
+    "    .cfi_adjust_cfa_offset 8\n"
+    "    push %rsi\n"
+    "    .cfi_adjust_cfa_offset 8\n"
+    "    sub $8, %rsp\n"
+    "    .cfi_adjust_cfa_offset 8\n"
+    "    call nh_prepare_dlopen\n"
+    "    add $8, %rsp\n"
+    "    .cfi_adjust_cfa_offset -8\n"
+    "    pop %rsi\n"
+    "    .cfi_adjust_cfa_offset -8\n"
+    "    pop %rdi\n"
+    "    .cfi_adjust_cfa_offset -8\n"
+    "    jmp *%rax\n"
+    ".cfi_endproc\n"
+    ".size dlopen, . - dlopen\n");
 
 // The destructors it runs may free and are recorded as any call; only then the modules that are gone are forgotten.
 NH_EXPORT int dlclose(void* handle) {

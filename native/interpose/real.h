@@ -22,6 +22,7 @@ namespace nh::interpose {
     X(free_aligned_sized, void, void*, size_t, size_t) \
     X(dlsym, void*, void*, const char*)                \
     X(dlvsym, void*, void*, const char*, const char*)  \
+    X(dlopen, void*, const char*, int)                 \
     X(dlclose, int, void*)
 
 struct Real {
@@ -54,7 +55,7 @@ struct Detour {
     Effect effect;
     uintptr_t owner;  // base of the library whose calls to itself are not directed; 0: none
 };
-constexpr uint32_t most_detours = 16;
+constexpr uint32_t most_detours = 17;
 
 // Fills in the detours, in the order of NH_INTERPOSED; returns how many.
 uint32_t list_detours(Detour (&detours)[most_detours]);

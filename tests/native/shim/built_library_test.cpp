@@ -71,6 +71,7 @@ TEST(BuiltLibrary, exports_the_interposed_functions_and_its_interface_and_nothin
                                                "malloc_usable_size",
                                                "free_sized",
                                                "free_aligned_sized",
+                                               "dlopen",
                                                "dlsym",
                                                "dlvsym",
                                                "dlclose",
