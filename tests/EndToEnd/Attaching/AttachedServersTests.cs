@@ -93,23 +93,29 @@ public sealed class AttachedServersTests : IDisposable
                 Assert.Equal((way, true), (way, kept.TrueForAll(stack => stack.Frames.Any(
                     frame => frame.Function?.StartsWith("Warehouse.Keep(", StringComparison.Ordinal) == true)) || diagnostics == "0"));
             }
-            Requests(server, socket, way, "/hello/", WebApplication.Hello);
+            Requests(server, socket, way, "/hello/", WebApplication.Hello, keep);
             Signals.Send(server.Pid, Signals.Terminate);
             server.Wait().Expect(0); // a graceful stop
         }
     }
 
-    private void Requests(Program server, string socket, string way, string path, Func<int, string> answer)
+    // A server that has warmed up may allocate nothing for a request: ALLOCATING, when given, is a command that makes it do so.
+    private void Requests(
+        Program server, string socket, string way, string path, Func<int, string> answer, string[]? allocating = null)
     {
         const int AtOnce = 50;
         Await(server, () => Program.Run(["curl", "-s", "--unix-socket", socket, $"http://localhost{path}1"]).Output == answer(1));
         var expected = string.Concat(Enumerable.Range(1, AtOnce).Select(answer));
         string[] get = ["curl", "-s", "--unix-socket", socket, $"http://localhost{path}[1-{AtOnce}]"];
-        Load(server, way, () => Assert.Equal(expected, Program.Run(get).Expect(0).Output));
+        Load(
+            server,
+            way,
+            () => Assert.Equal(expected, Program.Run(get).Expect(0).Output),
+            () => _ = allocating is null ? null : Program.Run(allocating).Expect(0));
     }
 
     // Attaches and detaches again and again while requests are made, each time with at least one round of them.
-    private void Load(Program server, string way, Action requests)
+    private void Load(Program server, string way, Action requests, Action? once = null)
     {
         using var over = new CancellationTokenSource();
         using var answered = new SemaphoreSlim(0);
@@ -133,6 +139,7 @@ public sealed class AttachedServersTests : IDisposable
                 {
                     Assert.True(answered.Wait(s_patience), $"no answers: {load.Exception}");
                 }
+                once?.Invoke();
             });
             Assert.Contains(way, attachment.Said, StringComparison.Ordinal);
             Assert.DoesNotContain("warning", attachment.Said, StringComparison.Ordinal);
