@@ -26,6 +26,18 @@ namespace {
 
 namespace kernel = transport::kernel;
 
+#if defined(__x86_64__)
+constexpr uint32_t word_relocation = R_X86_64_64;
+constexpr uint32_t data_relocation = R_X86_64_GLOB_DAT;
+constexpr uint32_t call_relocation = R_X86_64_JUMP_SLOT;
+constexpr uint32_t copy_relocation = R_X86_64_COPY;
+#elif defined(__aarch64__)
+constexpr uint32_t word_relocation = R_AARCH64_ABS64;
+constexpr uint32_t data_relocation = R_AARCH64_GLOB_DAT;
+constexpr uint32_t call_relocation = R_AARCH64_JUMP_SLOT;
+constexpr uint32_t copy_relocation = R_AARCH64_COPY;
+#endif
+
 constexpr uint32_t most_versions = 8;
 constexpr uint32_t most_changes = most_detours + most_extensions;
 
@@ -180,16 +192,16 @@ class Module {
             const ElfW(Sym)& symbol = symbols_[ELF64_R_SYM(relocation.r_info)];
             uintptr_t at = base_ + relocation.r_offset;
             switch (ELF64_R_TYPE(relocation.r_info)) {
-                case R_X86_64_64:
+                case word_relocation:
                     if (relocation.r_addend != 0) {
                         break;
                     }
                     [[fallthrough]];
-                case R_X86_64_GLOB_DAT:
-                case R_X86_64_JUMP_SLOT:
+                case data_relocation:
+                case call_relocation:
                     apply_to_word(changes, at, names_ + symbol.st_name);
                     break;
-                case R_X86_64_COPY:  // a library's variable that the program has its own copy of
+                case copy_relocation:  // a library's variable that the program has its own copy of
                     if (segment_of(at, symbol.st_size) != nullptr) {
                         apply_to_words(changes, at, at + symbol.st_size);
                     }
@@ -202,8 +214,8 @@ class Module {
         for (size_t i = 0; table != nullptr && i < bytes / sizeof(*table); i++) {
             const ElfW(Sym)& symbol = symbols_[ELF64_R_SYM(table[i].r_info)];
             uintptr_t at = base_ + table[i].r_offset, type = ELF64_R_TYPE(table[i].r_info);
-            bool calls_itself = (type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT) &&
-                                symbol.st_shndx != SHN_UNDEF && ELF64_ST_TYPE(symbol.st_info) == STT_FUNC;
+            bool calls_itself = (type == call_relocation || type == data_relocation) && symbol.st_shndx != SHN_UNDEF &&
+                                ELF64_ST_TYPE(symbol.st_info) == STT_FUNC;
             if (!calls_itself || !back.has(names_ + symbol.st_name) || segment_of(at, sizeof(uintptr_t)) == nullptr) {
                 continue;
             }

@@ -40,6 +40,7 @@ NH_HIDDEN void* nh_real_dlvsym() {
 
 // For RTLD_DEFAULT (0) and RTLD_NEXT (-1) the answer depends on who asks, told by the return address: jump to the real
 // function with stack and arguments as they came. Other handles do not depend on it.
+#if defined(__x86_64__)
 #define NH_ASK_FOR_CALLER(name)           \
     asm(".text\n"                         \
         ".globl " #name                   \
@@ -71,6 +72,42 @@ NH_HIDDEN void* nh_real_dlvsym() {
         ".cfi_endproc\n"                  \
         ".size " #name ", . - " #name "\n")
 
+#elif defined(__aarch64__)
+#define NH_ASK_FOR_CALLER(name)                                                                                   \
+    asm(".text\n"                                                                                                 \
+        ".globl " #name                                                                                           \
+        "\n"                                                                                                      \
+        ".type " #name                                                                                            \
+        ", @function\n"                                                                                           \
+        ".balign 16\n" #name                                                                                      \
+        ":\n"                                                                                                     \
+        ".cfi_startproc\n"                                                                                        \
+        "    add x3, x0, #1\n"                                                                                    \
+        "    cmp x3, #1\n"                                                                                        \
+        "    b.hi nh_" #name "_on_handle\n" NH_SAVE_ARGUMENTS "    bl nh_real_" #name "\n" NH_JUMP_WITH_ARGUMENTS \
+        ".cfi_endproc\n"                                                                                          \
+        ".size " #name ", . - " #name "\n")
+
+// The first three arguments and the caller's frame record.
+#define NH_SAVE_ARGUMENTS             \
+    "    stp x29, x30, [sp, #-48]!\n" \
+    "    .cfi_def_cfa_offset 48\n"    \
+    "    .cfi_offset x29, -48\n"      \
+    "    .cfi_offset x30, -40\n"      \
+    "    mov x29, sp\n"               \
+    "    stp x0, x1, [sp, #16]\n"     \
+    "    str x2, [sp, #32]\n"
+#define NH_JUMP_WITH_ARGUMENTS      \
+    "    mov x16, x0\n"             \
+    "    ldr x2, [sp, #32]\n"       \
+    "    ldp x0, x1, [sp, #16]\n"   \
+    "    ldp x29, x30, [sp], #48\n" \
+    "    .cfi_restore x29\n"        \
+    "    .cfi_restore x30\n"        \
+    "    .cfi_def_cfa_offset 0\n"   \
+    "    br x16\n"
+#endif
+
 NH_ASK_FOR_CALLER(dlsym);
 NH_ASK_FOR_CALLER(dlvsym);
 
@@ -84,6 +121,7 @@ NH_HIDDEN void* nh_prepare_dlopen(const char*, int flags) {
 }
 
 // It takes the RUNPATH of whoever calls, told by the return address, too.
+#if defined(__x86_64__)
 asm(".text\n"
     ".globl dlopen\n"
     ".type dlopen, @function\n"
@@ -106,6 +144,16 @@ asm(".text\n"
     "    jmp *%rax\n"
     ".cfi_endproc\n"
     ".size dlopen, . - dlopen\n");
+#elif defined(__aarch64__)
+asm(".text\n"
+    ".globl dlopen\n"
+    ".type dlopen, @function\n"
+    ".balign 16\n"
+    "dlopen:\n"
+    ".cfi_startproc\n" NH_SAVE_ARGUMENTS "    bl nh_prepare_dlopen\n" NH_JUMP_WITH_ARGUMENTS
+    ".cfi_endproc\n"
+    ".size dlopen, . - dlopen\n");
+#endif
 
 // The destructors it runs may free and are recorded as any call; only then the modules that are gone are forgotten.
 NH_EXPORT int dlclose(void* handle) {

@@ -61,6 +61,7 @@ __attribute__((used)) void nh_leak_check(uintptr_t stack) {
 }
 }
 
+#if defined(__x86_64__)
 // Pushes those registers and calls the function, whose argument of that place is where they are.
 #define NH_WITH_REGISTERS(function, argument)                                                                     \
     asm volatile("push %%rbp; push %%rbx; push %%r12; push %%r13; push %%r14; push %%r15; mov %%rsp, %%" argument \
@@ -81,6 +82,43 @@ NH_CALLABLE __attribute__((naked)) int __lsan_do_recoverable_leak_check() {
 NH_CALLABLE __attribute__((naked)) void __lsan_do_leak_check() {
     NH_WITH_REGISTERS("nh_leak_check", "rdi");
 }
+#elif defined(__aarch64__)
+// The same, as functions written here: x19 to x30 are stored.
+#define NH_WITH_REGISTERS(name, function, argument) \
+    asm(".text\n"                                   \
+        ".weak " name                               \
+        "\n"                                        \
+        ".type " name                               \
+        ", @function\n"                             \
+        ".balign 16\n" name                         \
+        ":\n"                                       \
+        ".cfi_startproc\n"                          \
+        "    stp x29, x30, [sp, #-96]!\n"           \
+        "    .cfi_def_cfa_offset 96\n"              \
+        "    .cfi_offset x29, -96\n"                \
+        "    .cfi_offset x30, -88\n"                \
+        "    stp x19, x20, [sp, #16]\n"             \
+        "    stp x21, x22, [sp, #32]\n"             \
+        "    stp x23, x24, [sp, #48]\n"             \
+        "    stp x25, x26, [sp, #64]\n"             \
+        "    stp x27, x28, [sp, #80]\n"             \
+        "    mov x29, sp\n"                         \
+        "    mov " argument                         \
+        ", sp\n"                                    \
+        "    bl " function                          \
+        "\n"                                        \
+        "    ldp x29, x30, [sp], #96\n"             \
+        "    .cfi_restore x29\n"                    \
+        "    .cfi_restore x30\n"                    \
+        "    .cfi_def_cfa_offset 0\n"               \
+        "    ret\n"                                 \
+        ".cfi_endproc\n"                            \
+        ".size " name ", . - " name "\n")
+
+NH_WITH_REGISTERS("nativeheap_check", "nh_check", "x2");
+NH_WITH_REGISTERS("__lsan_do_recoverable_leak_check", "nh_recoverable_leak_check", "x0");
+NH_WITH_REGISTERS("__lsan_do_leak_check", "nh_leak_check", "x0");
+#endif
 
 NH_CALLABLE int nativeheap_is_recording() {
     return nh::transport::recording_mark() != 0 && nh::process::told_to_record() ? 1 : 0;

@@ -5,6 +5,7 @@
 
 #include "native/process/process.h"
 #include "native/transport/kernel.h"
+#include "native/unwind/architecture.h"
 #include "native/unwind/try_lock.h"
 
 namespace nh::process {
@@ -54,15 +55,15 @@ bool checks(wire::check_reason reason) {
 }
 
 // The caller's callers may have their only pointer in a register that calls preserve: those are put into this frame,
-// right below its frame pointer, and the stack counts from there.
+// and the stack counts from there.
 [[gnu::noinline]] void await_check(wire::check_reason reason) {
     __builtin_unwind_init();
     const uint32_t mark = transport::recording_mark();
     if (mark == 0 || !checks(reason)) {
         return;
     }
-    constexpr uintptr_t preserved = 5;  // rbx, r12 to r15; rbp lies at the frame pointer
-    auto stack = reinterpret_cast<uintptr_t>(static_cast<uintptr_t*>(__builtin_frame_address(0)) - preserved);
+    auto stack = reinterpret_cast<uintptr_t>(static_cast<uintptr_t*>(__builtin_frame_address(0)) -
+                                             unwind::saved_below_frame_pointer);
     int saved = errno;
     wire::slot* slot = &region.slots[transport::slot_of(mark)];
     if (!is_borrowed(*slot)) {

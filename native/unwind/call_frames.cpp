@@ -47,8 +47,8 @@ bool read_common_part(const ElfImage& image, uintptr_t at, CommonPart* part) {
     }
     part->code_alignment = reader.unsigned_leb();
     part->data_alignment = reader.signed_leb();
-    const uint64_t return_register = version == 1 ? reader.read<uint8_t>() : reader.unsigned_leb();
-    if (!reader.ok() || id != 0 || (version != 1 && version != 3) || return_register != rip) {
+    const uint64_t return_column = version == 1 ? reader.read<uint8_t>() : reader.unsigned_leb();
+    if (!reader.ok() || id != 0 || (version != 1 && version != 3) || return_column != return_register) {
         return false;
     }
     if (*augmentation == 'z') {
@@ -64,8 +64,8 @@ bool read_common_part(const ElfImage& image, uintptr_t at, CommonPart* part) {
                 reader.skip(1);
             } else if (*letter == 'S') {
                 part->signal_frame = true;
-            } else {
-                break;  // the length says where the instructions are
+            } else if (*letter != 'B') {  // aarch64: return addresses are signed by the other key
+                break;                    // the length says where the instructions are
             }
         }
     } else if (*augmentation != 0) {
@@ -218,7 +218,9 @@ class Program {
     }
 
     bool change_register(uint8_t code, ByteReader& reader) {
-        if (code == 0x2D) {  // GNU_window_save, nothing on this machine
+        // GNU_window_save, nothing on x86-64; AARCH64_negate_ra_state: from here on the return address is signed, or no
+        // longer, and stripped() does not need to know. 0x2C is the same, signed with the pc.
+        if (code == 0x2D || (code == 0x2C && has_link_register)) {
             return true;
         }
         const uint64_t number = reader.unsigned_leb();

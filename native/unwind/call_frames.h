@@ -3,13 +3,10 @@
 #pragma once
 #include <stdint.h>
 
+#include "native/unwind/architecture.h"
 #include "native/unwind/elf_image.h"
 
 namespace nh::unwind {
-
-// x86-64 DWARF register numbers (System V psABI, figure 3.36).
-enum RegisterNumber : uint8_t { rax, rdx, rcx, rbx, rsi, rdi, rbp, rsp, r8, r9, r10, r11, r12, r13, r14, r15, rip };
-inline constexpr uint32_t register_count = 17;
 
 enum class RuleKind : uint8_t {
     same,  // not mentioned, or "same value"

@@ -14,10 +14,9 @@ namespace nh::unwind {
 namespace {
 
 constexpr uint32_t most_own_frames = 64;  // between exact_walk and the allocation's caller
-constexpr uint32_t callee_saved =
-    1u << rbx | 1u << rbp | 1u << r12 | 1u << r13 | 1u << r14 | 1u << r15 | 1u << rsp | 1u << rip;
 
 // The caller's registers just after this returns, in DWARF's order; those that a call may clobber are not stored.
+#if defined(__x86_64__)
 [[gnu::naked, gnu::noinline]] void store_registers([[maybe_unused]] uintptr_t* values) {
     asm("movq %rbx, 24(%rdi)\n\t"
         "movq %rbp, 48(%rdi)\n\t"
@@ -31,6 +30,30 @@ constexpr uint32_t callee_saved =
         "movq %rax, 128(%rdi)\n\t"
         "ret");
 }
+#elif defined(__aarch64__)
+extern "C" [[gnu::visibility("hidden")]] void nh_store_registers(uintptr_t* values);
+asm(".text\n"
+    ".hidden nh_store_registers\n"
+    ".globl nh_store_registers\n"
+    ".type nh_store_registers, @function\n"
+    ".balign 16\n"
+    "nh_store_registers:\n"
+    ".cfi_startproc\n"
+    "    stp x19, x20, [x0, #152]\n"
+    "    stp x21, x22, [x0, #168]\n"
+    "    stp x23, x24, [x0, #184]\n"
+    "    stp x25, x26, [x0, #200]\n"
+    "    stp x27, x28, [x0, #216]\n"
+    "    mov x1, sp\n"
+    "    str x29, [x0, #232]\n"
+    "    stp x1, x30, [x0, #248]\n"
+    "    ret\n"
+    ".cfi_endproc\n"
+    ".size nh_store_registers, . - nh_store_registers\n");
+[[gnu::always_inline]] inline void store_registers(uintptr_t* values) {
+    nh_store_registers(values);
+}
+#endif
 
 // Applies one register's rule; what cannot be had becomes unknown.
 void apply_rule(const FrameRules& rules, uint32_t number, uintptr_t limit, uintptr_t cfa, const RegisterFile& inner,
@@ -42,7 +65,7 @@ void apply_rule(const FrameRules& rules, uint32_t number, uintptr_t limit, uintp
     switch (rules.kind[number]) {
         case RuleKind::same:
             value = inner.value[number];
-            known = inner.has(number) && (callee_saved >> number & 1) != 0;
+            known = inner.has(number) && ((callee_saved | preserved_at_interrupt) >> number & 1) != 0;
             break;
         case RuleKind::undefined:
             break;
@@ -83,6 +106,11 @@ bool find_cfa(const FrameRules& rules, uintptr_t limit, const RegisterFile& regi
     return registers.has(rules.cfa_register);
 }
 
+// Where calls store nothing by themselves, a leaf may have no frame at all.
+bool leads_upwards(uintptr_t cfa, uintptr_t sp, StackWindow& window) {
+    return (has_link_register && cfa == sp) || window.above(cfa - sizeof(uintptr_t), sp);
+}
+
 Step step_by_rules(const FrameDescription& description, const FrameRules& rules, RegisterFile* registers,
                    StackWindow& window) {
     const uintptr_t limit = description.instructions_end;
@@ -91,58 +119,67 @@ Step step_by_rules(const FrameDescription& description, const FrameRules& rules,
         return Step::lost;
     }
     // A frame described as a signal's may lead to another stack; any other one leads upwards.
-    if (!description.signal_frame && !window.above(cfa - sizeof(uintptr_t), registers->value[rsp])) {
+    if (!description.signal_frame && !leads_upwards(cfa, registers->value[stack_pointer], window)) {
         return Step::lost;
     }
     const RegisterFile inner = *registers;
     for (uint32_t number = 0; number < register_count; ++number) {
         apply_rule(rules, number, limit, cfa, inner, window, registers);
     }
-    if (rules.kind[rsp] == RuleKind::same) {
-        registers->set(rsp, cfa);
+    if (rules.kind[stack_pointer] == RuleKind::same) {
+        registers->set(stack_pointer, cfa);
     }
-    if (rules.kind[rip] == RuleKind::same || !registers->has(rip) || !registers->has(rsp)) {
+    if ((rules.kind[return_register] == RuleKind::same && !has_link_register) || !registers->has(return_register) ||
+        !registers->has(stack_pointer)) {
         return Step::lost;
     }
+    registers->set(program_counter, stripped(registers->value[return_register]));
+    if constexpr (has_link_register) {
+        registers->forget(return_register);  // the call that returned overwrote it
+    }
     if (description.signal_frame) {
-        ++registers->value[rip];
-        window.enter(registers->value[rsp], true);
+        ++registers->value[program_counter];
+        window.enter(registers->value[stack_pointer], true);
     }
     return Step::moved;
 }
 
 Step step_uncovered_exactly(RegisterFile* registers, StackWindow& window) {
-    Registers frame = {registers->value[rip], registers->value[rsp], registers->value[rbp]};
-    if (!registers->has(rbp) || !step_uncovered(&frame, window)) {
+    Registers frame = {registers->value[program_counter], registers->value[stack_pointer],
+                       registers->value[frame_pointer]};
+    if (!registers->has(frame_pointer) || !step_uncovered(&frame, window)) {
         return Step::lost;
     }
     registers->known = 0;
-    registers->set(rip, frame.pc);
-    registers->set(rsp, frame.sp);
-    registers->set(rbp, frame.fp);
+    registers->set(program_counter, frame.pc);
+    registers->set(stack_pointer, frame.sp);
+    registers->set(frame_pointer, frame.fp);
     return Step::guessed;
 }
 
 // Puts the true return address in place of one that a .NET runtime planted.
 void undo_hijack(RegisterFile* registers, StackWindow& window) {
-    const uintptr_t pc = registers->value[rip];
-    const uintptr_t slot = registers->value[rsp] - sizeof(uintptr_t);
+    const uintptr_t pc = registers->value[program_counter];
+    const uintptr_t slot = registers->value[stack_pointer] - sizeof(uintptr_t);
     ElfImage image;
     if (in_runtime_module(pc) && window.readable(slot) && *reinterpret_cast<const uintptr_t*>(slot) == pc &&
         find_module(pc, &image) != ModuleKnown::none && is_planted(image, pc)) {
         const uintptr_t true_pc = hijacked_return_address(slot);
-        registers->value[rip] = true_pc != 0 ? true_pc : pc;
+        registers->value[program_counter] = true_pc != 0 ? true_pc : pc;
     }
 }
 
 }  // namespace
 
 Step exact_step(RegisterFile* registers, StackWindow& window) {
-    const uintptr_t pc = registers->value[rip];
+    const uintptr_t pc = registers->value[program_counter];
     ElfImage image;
     FrameDescription description = {};
     FrameRules rules;
     if (find_module(pc - 1, &image) == ModuleKnown::none) {
+        if (is_bare_signal_return(pc)) {
+            return leave_signal_frame(registers, window) ? Step::moved : Step::lost;
+        }
         CarefulReader reader;
         ManagedFunction managed;
         return find_managed_rules(reader, pc - 1, &managed, &rules)
@@ -158,17 +195,18 @@ Step exact_step(RegisterFile* registers, StackWindow& window) {
     if (!run_description(description, pc - 1, &rules)) {
         return Step::lost;
     }
-    return rules.kind[rip] == RuleKind::undefined ? Step::root : step_by_rules(description, rules, registers, window);
+    return rules.kind[return_register] == RuleKind::undefined ? Step::root
+                                                              : step_by_rules(description, rules, registers, window);
 }
 
 uint32_t exact_walk(const Registers& at, StackWindow& window, uintptr_t* pcs, uint32_t capacity, StackEnd* end) {
     RegisterFile registers{};
     store_registers(registers.value);
     registers.known = callee_saved;
-    window.enter(registers.value[rsp], false);
+    window.enter(registers.value[stack_pointer], false);
     *end = StackEnd::lost;
     StackEnd reached = StackEnd::root;
-    for (uint32_t i = 0; registers.value[rsp] != at.sp || registers.value[rip] != at.pc; ++i) {
+    for (uint32_t i = 0; registers.value[stack_pointer] != at.sp || registers.value[program_counter] != at.pc; ++i) {
         if (i == most_own_frames || exact_step(&registers, window) != Step::moved) {
             return 0;
         }
@@ -176,7 +214,7 @@ uint32_t exact_walk(const Registers& at, StackWindow& window, uintptr_t* pcs, ui
     uint32_t count = 0;
     for (;;) {
         undo_hijack(&registers, window);
-        const uintptr_t pc = registers.value[rip];
+        const uintptr_t pc = registers.value[program_counter];
         if (!is_code_address(pc)) {
             *end = pc == 0 ? reached : StackEnd::lost;
             return count;

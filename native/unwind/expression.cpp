@@ -15,12 +15,12 @@ class SymbolicMachine {
     explicit SymbolicMachine(uintptr_t pc) : pc_(pc) {}
 
     bool read_register(uint64_t number, ExpressionValue* value) const {
-        if (number == rsp || number == rbp) {
-            *value = {0, number == rsp ? Base::sp : Base::fp};
+        if (number == stack_pointer || number == frame_pointer) {
+            *value = {0, number == stack_pointer ? Base::sp : Base::fp};
         } else {
             *value = {pc_, Base::number};
         }
-        return number == rsp || number == rbp || number == rip;
+        return number == stack_pointer || number == frame_pointer || number == program_counter;
     }
 
     bool read_memory(ExpressionValue* value) const {

@@ -20,18 +20,18 @@ class StackWindow;
 // Register values as far as they are known.
 struct RegisterFile {
     uintptr_t value[register_count];
-    uint32_t known;  // bit per register
+    RegisterSet known;
 
     bool has(uint64_t number) const { return number < register_count && (known >> number & 1) != 0; }
     void set(uint32_t number, uintptr_t to) {
         value[number] = to;
-        known |= 1u << number;
+        known |= RegisterSet{1} << number;
     }
-    void forget(uint32_t number) { known &= ~(1u << number); }
+    void forget(uint32_t number) { known &= ~(RegisterSet{1} << number); }
 };
 
-// The expression at `at` (its length first), which ends before `limit`. Symbolically: RSP and RBP stand for
-// themselves, rip is `pc`, other registers fail.
+// The expression at `at` (its length first), which ends before `limit`. Symbolically: stack and frame pointer
+// stand for themselves, the program counter is `pc`, other registers fail.
 bool evaluate_symbolically(uintptr_t at, uintptr_t limit, uintptr_t pc, ExpressionValue* value);
 
 // With values. `first` is pushed before the start when push_first is set (a register's rule gets the CFA).

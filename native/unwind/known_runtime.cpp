@@ -71,6 +71,9 @@ bool use_runtime(uintptr_t descriptor, uintptr_t start, uintptr_t end) {
 }
 
 void learn_runtime(const link_map* map, uintptr_t start, uintptr_t end) {
+    if constexpr (!reads_managed_code) {
+        return;
+    }
     const uintptr_t descriptor = find_symbol(map, "DotNetRuntimeContractDescriptor");
     if (descriptor != 0 && use_runtime(descriptor, start, end)) {
         return;

@@ -19,8 +19,8 @@ bool is_same(const KnownFrame& known, const Registers& frame) {
 [[gnu::always_inline]] inline bool step(Row row, Registers* frame, KnownFrame* noted, StackWindow& window) {
     const bool by_fp = row.kind() == RowKind::from_fp;
     const uintptr_t cfa = (by_fp ? frame->fp : frame->sp) + static_cast<uintptr_t>(row.cfa_offset());
-    const uintptr_t return_slot = cfa - sizeof(uintptr_t);
-    *noted = {frame->pc, frame->sp, frame->fp, 0, 0, by_fp};
+    const uintptr_t return_slot = cfa + static_cast<uintptr_t>(row.return_offset());
+    *noted = {frame->pc, frame->sp, frame->fp, 0, 0, by_fp, ReturnSlot::at(return_slot)};
     if (!window.above(return_slot, frame->sp)) [[unlikely]] {
         return false;
     }
@@ -34,7 +34,7 @@ bool is_same(const KnownFrame& known, const Registers& frame) {
         }
         frame->fp = word_at(noted->fp_slot);
     }
-    frame->pc = word_at(return_slot);
+    frame->pc = stripped(word_at(return_slot));
     frame->sp = cfa;
     return true;
 }
@@ -126,7 +126,8 @@ bool KnownStack::is_unchanged(uint32_t* innermost) const {
     for (uint32_t i = *innermost - 1; i != 0; --i) {
         const KnownFrame& caller = frames_[i - 1];
         const uintptr_t fp_slot = frames_[i].fp_slot;
-        if (word_at(caller.sp - sizeof(uintptr_t)) != caller.pc || (fp_slot != 0 && word_at(fp_slot) != caller.fp)) {
+        if (stripped(word_at(frames_[i].return_slot.address(caller.sp))) != caller.pc ||
+            (fp_slot != 0 && word_at(fp_slot) != caller.fp)) {
             *innermost = i;
             return false;
         }

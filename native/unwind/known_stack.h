@@ -6,13 +6,14 @@
 
 namespace nh::unwind {
 
-// A frame as a walk met it, and the words that led from it to its caller: the return address in front of the caller's
-// sp and, unless RBP was handed on, the caller's RBP at fp_slot.
+// A frame as a walk met it, and the words that led from it to its caller: the return address at
+// return_slot and, unless the frame pointer was handed on, the caller's at fp_slot.
 struct KnownFrame {
     uintptr_t pc, sp, fp;  // as Registers; fp means nothing where it does not matter
     uintptr_t fp_slot;     // 0: the caller's RBP is this frame's, or does not matter
     uint32_t node;         // for whoever keeps the stack
     bool fp_matters;       // an outer frame, or this one, is found by the RBP that this frame has
+    [[no_unique_address]] ReturnSlot return_slot = {};
 };
 
 // A walk is a function of (pc, sp, RBP where an outer frame is found by it), of the words it reads and of the row

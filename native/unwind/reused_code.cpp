@@ -248,7 +248,7 @@ ReusedRow find_reused_row(uintptr_t pc) {
         Entry* place = find_place(set, pc, &kept);
         epoch = above(__atomic_load_n(&set.highest_pushed_out, __ATOMIC_RELAXED));
         if (place == nullptr) {
-            __builtin_ia32_pause();
+            pause_a_moment();
             continue;
         }
         const bool known = kept.pc == pc;

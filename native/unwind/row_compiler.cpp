@@ -12,14 +12,10 @@
 namespace nh::unwind {
 namespace {
 
-bool fits_cfa(int64_t offset) {
-    return offset <= Row::most_cfa_offset && offset >= -Row::most_cfa_offset;
-}
-
-// Where the caller's RBP is; false when a compact row cannot say.
+// Where the caller's frame pointer is; false when a compact row cannot say.
 bool compact_fp(const FrameRules& rules, uintptr_t limit, int32_t* offset) {
-    const int64_t value = rules.value[rbp];
-    switch (rules.kind[rbp]) {
+    const int64_t value = rules.value[frame_pointer];
+    switch (rules.kind[frame_pointer]) {
         case RuleKind::same:
         case RuleKind::undefined:
             *offset = Row::fp_unchanged;
@@ -58,13 +54,16 @@ bool compact_fp(const FrameRules& rules, uintptr_t limit, int32_t* offset) {
 
 Row compact(const FrameRules& rules, uintptr_t pc, uintptr_t limit) {
     int32_t fp_offset = 0;
-    if (rules.kind[rip] != RuleKind::at_offset || rules.value[rip] != -8 || !compact_fp(rules, limit, &fp_offset)) {
+    const RuleKind return_kind = rules.kind[return_register];
+    const bool in_link = has_link_register && return_kind == RuleKind::same;
+    const int64_t return_offset = in_link ? Row::usual_return_offset : rules.value[return_register];
+    if ((return_kind != RuleKind::at_offset && !in_link) || !compact_fp(rules, limit, &fp_offset)) {
         return Row(RowKind::exact);
     }
     int64_t offset = rules.cfa_offset;
-    RowKind kind = rules.cfa_register == rsp   ? RowKind::from_sp
-                   : rules.cfa_register == rbp ? RowKind::from_fp
-                                               : RowKind::exact;
+    RowKind kind = rules.cfa_register == stack_pointer   ? RowKind::from_sp
+                   : rules.cfa_register == frame_pointer ? RowKind::from_fp
+                                                         : RowKind::exact;
     if (rules.cfa_expression != 0) {
         ExpressionValue cfa;
         if (!evaluate_symbolically(rules.cfa_expression, limit, pc, &cfa) || cfa.base == Base::number) {
@@ -75,8 +74,12 @@ Row compact(const FrameRules& rules, uintptr_t pc, uintptr_t limit) {
                : cfa.base == Base::fp ? RowKind::from_fp
                                       : RowKind::from_fp_word;
     }
-    return kind == RowKind::exact || !fits_cfa(offset) ? Row(RowKind::exact)
-                                                       : Row(kind, static_cast<int32_t>(offset), fp_offset);
+    if (in_link) {
+        kind = kind == RowKind::from_sp ? RowKind::from_link : RowKind::exact;
+    }
+    return kind == RowKind::exact || !RowLayout::fits(offset, fp_offset, return_offset)
+               ? Row(RowKind::exact)
+               : Row(kind, static_cast<int32_t>(offset), fp_offset, static_cast<int32_t>(return_offset));
 }
 
 Row compile_row(uintptr_t pc, bool* keep) {
@@ -92,6 +95,9 @@ Row compile_described_row(uintptr_t pc, bool* keep) {
     ElfImage image;
     const ModuleKnown known = find_module(instruction, &image);
     *keep = known == ModuleKnown::remembered;
+    if (known == ModuleKnown::none && is_bare_signal_return(pc)) {
+        return Row(RowKind::signal);
+    }
     if (known == ModuleKnown::none) {
         return compile_managed_row(instruction, keep);
     }
@@ -100,7 +106,7 @@ Row compile_described_row(uintptr_t pc, bool* keep) {
     }
     FrameDescription description;
     if (!find_description(image, instruction, &description)) {
-        return is_root(image, pc) ? Row(RowKind::outermost) : Row(RowKind::uncovered);
+        return is_root(image, pc) ? Row(RowKind::outermost) : undescribed_row(image, pc);
     }
     if (description.signal_frame) {
         return Row(RowKind::exact);
@@ -109,7 +115,7 @@ Row compile_described_row(uintptr_t pc, bool* keep) {
     if (!run_description(description, instruction, &rules)) {
         return Row(RowKind::broken);
     }
-    if (rules.kind[rip] == RuleKind::undefined) {
+    if (rules.kind[return_register] == RuleKind::undefined) {
         return Row(RowKind::outermost);
     }
     return compact(rules, instruction, description.instructions_end);

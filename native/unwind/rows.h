@@ -2,40 +2,46 @@
 #pragma once
 #include <stdint.h>
 
+#include "native/unwind/architecture.h"
+
 namespace nh::unwind {
 
 enum class RowKind : uint8_t {
     uncovered,     // no call-frame information
-    from_sp,       // CFA = SP + cfa_offset, return address at CFA - 8
-    from_fp,       // CFA = RBP + cfa_offset
-    from_fp_word,  // CFA = the word at RBP + cfa_offset (realigned frames, GCC's DRAP)
+    from_sp,       // CFA = SP + cfa_offset, return address at CFA + return_offset
+    from_fp,       // CFA = frame pointer + cfa_offset
+    from_fp_word,  // CFA = the word at frame pointer + cfa_offset (realigned frames, GCC's DRAP)
     signal,        // the kernel's signal frame: all registers are in it
     outermost,     // the return address is undefined: nobody called this
     exact,         // needs other registers or an expression: exact_walk
     broken,        // the information cannot be understood
     collectible,   // code that a .NET runtime may replace: ask find_reused_row
     hijacked,      // a .NET runtime planted this return address (hijack.h)
+    from_link,     // as from_sp, but the return address is still in the link register (aarch64)
 };
 
-// One 64-bit word, so that it can be stored and loaded whole: kind in bits 0-3, cfa_offset in 4-31, fp_offset in 32-63.
+// One 64-bit word, so that it can be stored and loaded whole: kind in bits 0-3, offsets as RowLayout has them.
 class Row {
   public:
     static constexpr int32_t fp_unchanged = 0;
     static constexpr int32_t fp_at_fp = 1;  // the caller's RBP is at [RBP], whatever the CFA is
-    static constexpr int64_t most_cfa_offset = (1 << 27) - 1;
+    static constexpr int64_t most_cfa_offset = RowLayout::most_cfa_offset;
+    static constexpr int32_t usual_return_offset = -static_cast<int32_t>(sizeof(uintptr_t));
 
     constexpr Row() : bits_(0) {}
     constexpr explicit Row(uint64_t bits) : bits_(bits) {}
-    constexpr Row(RowKind kind, int32_t cfa_offset = 0, int32_t fp_offset = fp_unchanged)
-        : bits_(static_cast<uint64_t>(kind) | (static_cast<uint64_t>(cfa_offset) & 0xFFFFFFF) << 4 |
-                static_cast<uint64_t>(static_cast<uint32_t>(fp_offset)) << 32) {}
+    constexpr Row(RowKind kind, int32_t cfa_offset = 0, int32_t fp_offset = fp_unchanged,
+                  int32_t return_offset = usual_return_offset)
+        : bits_(static_cast<uint64_t>(kind) | RowLayout::pack(cfa_offset, fp_offset, return_offset)) {}
 
     RowKind kind() const { return static_cast<RowKind>(bits_ & 0xF); }
     // Whether the row alone tells the step: from_sp or from_fp.
     bool is_compact() const { return kind() == RowKind::from_sp || kind() == RowKind::from_fp; }
-    intptr_t cfa_offset() const { return static_cast<int32_t>(static_cast<uint32_t>(bits_)) >> 4; }
-    // Where the caller's RBP was saved, relative to the CFA; or one of the two values above.
-    intptr_t fp_offset() const { return static_cast<int64_t>(bits_) >> 32; }
+    intptr_t cfa_offset() const { return RowLayout::cfa_offset(bits_); }
+    // Where the caller's frame pointer was saved, relative to the CFA; or one of the two values above.
+    intptr_t fp_offset() const { return RowLayout::fp_offset(bits_); }
+    // Where the return address was saved, relative to the CFA.
+    intptr_t return_offset() const { return RowLayout::return_offset(bits_); }
     uint64_t bits() const { return bits_; }
 
   private:

@@ -61,7 +61,7 @@ void learn_main_stack() {
 }
 
 bool page_readable(uintptr_t address) {
-    if (address < page_bytes || address >= (uintptr_t{1} << 47) - page_bytes) {
+    if (address < page_bytes || address >= (uintptr_t{1} << code_address_bits) - page_bytes) {
         return false;
     }
     // A value that the word hardly has, so that the answer is EAGAIN at once; a zero timeout if it has it.

@@ -11,7 +11,7 @@ inline constexpr uintptr_t red_zone = 128;  // System V psABI, 3.2.2: below the 
 
 // Whether it can be a pc at all: in the half of the address space that is the process's, above the markers.
 inline bool is_code_address(uintptr_t pc) {
-    return pc - wire::first_code_address < (uintptr_t{1} << 47) - wire::first_code_address;
+    return pc - wire::first_code_address < (uintptr_t{1} << code_address_bits) - wire::first_code_address;
 }
 
 // Remembers where the main thread's stack ends. Call once.

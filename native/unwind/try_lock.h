@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
+#include "native/unwind/architecture.h"
+
 namespace nh::unwind {
 
 // FUTEX_WAIT for at most that many ns (below one second) while the word at the address, rounded down to 4 bytes, has
@@ -12,21 +14,8 @@ inline int64_t futex_wait(uintptr_t address, uint32_t value, int64_t nanoseconds
     struct {
         int64_t seconds, nanoseconds;
     } timeout = {0, nanoseconds};
-    register const void* timeout_register asm("r10") = &timeout;
-    int64_t result;
-    asm volatile("syscall"
-                 : "=a"(result)
-                 : "a"(SYS_futex), "D"(address & ~uintptr_t{3}), "S"(FUTEX_WAIT_PRIVATE), "d"(value),
-                   "r"(timeout_register)
-                 : "rcx", "r11", "memory");
-    return result;
-}
-
-// The word that glibc keeps for each thread at the thread pointer: its own address.
-inline uintptr_t thread_pointer() {
-    uintptr_t value;
-    asm("movq %%fs:0, %0" : "=r"(value));
-    return value;
+    return system_call(SYS_futex, static_cast<long>(address & ~uintptr_t{3}), FUTEX_WAIT_PRIVATE,
+                       static_cast<long>(value), reinterpret_cast<long>(&timeout));
 }
 
 // Never waits for the thread itself (a signal handler that interrupted the holder), and for others some 200 ms, which
@@ -46,7 +35,7 @@ class TryLock {
                     return;
                 }
                 if (i < spins) {
-                    __builtin_ia32_pause();
+                    pause_a_moment();
                 } else if (!held_) {
                     futex_wait(reinterpret_cast<uintptr_t>(&lock_.owner_), static_cast<uint32_t>(owner), 1000000);
                 }

@@ -20,7 +20,7 @@ uintptr_t word_at(uintptr_t address) {
 
 // From a frame to its caller by a compact row. False when the row leads out of the stack.
 [[gnu::always_inline]] inline bool step_by_row(Row row, uintptr_t cfa, Registers* frame, StackWindow& window) {
-    const uintptr_t return_slot = cfa - sizeof(uintptr_t);
+    const uintptr_t return_slot = cfa + static_cast<uintptr_t>(row.return_offset());
     if (!window.above(return_slot, frame->sp)) [[unlikely]] {
         return false;
     }
@@ -32,14 +32,27 @@ uintptr_t word_at(uintptr_t address) {
         }
         frame->fp = word_at(slot);
     }
-    frame->pc = word_at(return_slot);
+    frame->pc = stripped(word_at(return_slot));
     frame->sp = cfa;
+    frame->link = {};
     return true;
 }
 
 [[gnu::always_inline]] inline bool step_compactly(Row row, Registers* frame, StackWindow& window) {
     const uintptr_t base = row.kind() == RowKind::from_sp ? frame->sp : frame->fp;
     return step_by_row(row, base + static_cast<uintptr_t>(row.cfa_offset()), frame, window);
+}
+
+// Where code was interrupted that has not stored its return address: nothing but the frame pointer is read.
+bool step_by_link(Row row, Registers* frame, StackWindow& window) {
+    const uintptr_t cfa = frame->sp + static_cast<uintptr_t>(row.cfa_offset());
+    const uintptr_t slot = cfa + static_cast<uintptr_t>(row.fp_offset());
+    const bool fp_unchanged = row.fp_offset() == Row::fp_unchanged;
+    if (!frame->link.is_known || cfa < frame->sp || (!fp_unchanged && !window.readable(slot))) {
+        return false;
+    }
+    *frame = {frame->link.value, cfa, fp_unchanged ? frame->fp : word_at(slot)};
+    return true;
 }
 
 // The row of a frame that a .NET runtime has a say in. Stores the return address as it is to be recorded: the true one,
@@ -84,6 +97,9 @@ Row settle(Row row, Registers* frame, StackWindow& window, uintptr_t* stored) {
             moved = window.readable(slot) && step_by_row(row, word_at(slot), frame, window);
             break;
         }
+        case RowKind::from_link:
+            moved = step_by_link(row, frame, window);
+            break;
         case RowKind::signal:
             moved = leave_signal_frame(frame, window);
             break;

@@ -6,21 +6,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "native/unwind/architecture.h"
 #include "native/wire/wire.h"
 
 namespace nh::unwind {
 
 // Registers at a call: pc is the return address into the caller, sp the canonical frame address of the
-// callee (the stack pointer after its return), fp the caller's RBP.
+// callee (the stack pointer after its return), fp the caller's frame pointer, link what code that was interrupted has
+// for a return address and no memory has yet (aarch64).
 struct Registers {
     uintptr_t pc;
     uintptr_t sp;
     uintptr_t fp;
+    [[no_unique_address]] Link link = {};
 };
 
 // The caller's registers of the function this is written in. That function gets a frame pointer.
 [[gnu::always_inline]] inline Registers caller_registers() {
     auto frame = static_cast<const uintptr_t*>(__builtin_frame_address(0));
+    if constexpr (has_link_register) {  // the two words stand anywhere in the frame
+        return {stripped(frame[1]), reinterpret_cast<uintptr_t>(__builtin_dwarf_cfa()), frame[0]};
+    }
     return {frame[1], reinterpret_cast<uintptr_t>(frame + 2), frame[0]};
 }
 
