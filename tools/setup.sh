@@ -7,7 +7,7 @@ build_needs='cmake:cmake g++:g++ ninja|make:ninja-build'
 # Names in stacks come quicker than by addr2line (which comes with g++); words in pictures need some font.
 build_wishes='llvm-symbolizer:llvm /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core'
 test_needs="$build_needs ninja:ninja-build clang-format:clang-format shellcheck:shellcheck valgrind:valgrind
-  musl-gcc:musl-tools gcore:gdb dot:graphviz sqlite3:sqlite3 perl:perl git:git make:make go:golang-go redis-server:redis-server redis-benchmark:redis-tools nginx:nginx-light
+  musl-gcc:musl-tools aarch64-linux-gnu-g++:g++-aarch64-linux-gnu qemu-aarch64:qemu-user gcore:gdb dot:graphviz sqlite3:sqlite3 perl:perl git:git make:make go:golang-go redis-server:redis-server redis-benchmark:redis-tools nginx:nginx-light
   /usr/lib/x86_64-linux-gnu/libjemalloc.so.2:libjemalloc2 /usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4:libtcmalloc-minimal4
   /usr/lib/x86_64-linux-gnu/libmimalloc.so.2:libmimalloc2.0 google-pprof:google-perftools chromium:chromium node:nodejs curl:curl /usr/bin/python3:python3 /usr/lib/python3/dist-packages/junitparser/__init__.py:python3-junitparser /usr/lib/python3.11/test/test_json/__init__.py:libpython3.11-testsuite
   /usr/include/x86_64-linux-gnu/libunwind.h:libunwind-dev /usr/include/gtest/gtest.h:libgtest-dev"

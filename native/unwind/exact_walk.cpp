@@ -157,6 +157,18 @@ Step step_uncovered_exactly(RegisterFile* registers, StackWindow& window) {
     return Step::guessed;
 }
 
+// Of code that no description covers: a stub whose row is known, or by the frame pointer.
+Step step_undescribed(const ElfImage& image, RegisterFile* registers, StackWindow& window) {
+    const Row row = undescribed_row(image, registers->value[program_counter]);
+    if (row.kind() != RowKind::from_link || !registers->has(return_register)) {
+        return step_uncovered_exactly(registers, window);
+    }
+    registers->set(stack_pointer, registers->value[stack_pointer] + static_cast<uintptr_t>(row.cfa_offset()));
+    registers->set(program_counter, stripped(registers->value[return_register]));
+    registers->forget(return_register);
+    return Step::moved;
+}
+
 // Puts the true return address in place of one that a .NET runtime planted.
 void undo_hijack(RegisterFile* registers, StackWindow& window) {
     const uintptr_t pc = registers->value[program_counter];
@@ -190,7 +202,7 @@ Step exact_step(RegisterFile* registers, StackWindow& window) {
         return leave_signal_frame(registers, window) ? Step::moved : Step::lost;
     }
     if (!find_description(image, pc - 1, &description)) {
-        return is_root(image, pc) ? Step::root : step_uncovered_exactly(registers, window);
+        return is_root(image, pc) ? Step::root : step_undescribed(image, registers, window);
     }
     if (!run_description(description, pc - 1, &rules)) {
         return Step::lost;
