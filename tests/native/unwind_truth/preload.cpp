@@ -2,7 +2,8 @@
 // frame by frame, and the tree's path with the walk. Writes the figures to the file named by UNWIND_TRUTH_OUT, one line
 // a process:
 //   compared N differing N exact N lost N depth_limit N signal N uncovered N path_errors N
-// and the first stacks that differ. UNWIND_TRUTH_EVERY=k compares one in k; UNWIND_TRUTH_TIME=1 measures captures.
+// and the first stacks that differ. UNWIND_TRUTH_EVERY=k compares one in k; UNWIND_TRUTH_TIME=1 measures captures;
+// UNWIND_TRUTH_PASS_INTERRUPTED=1 leaves out stacks with a signal handler.
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -56,6 +57,7 @@ int state;  // 0 not begun, 1 beginning, 2 ready, 3 over
 uint64_t every = 1;
 bool timed;
 bool by_signals;
+bool pass_interrupted;
 int out = -1;
 Figures figures;
 __thread bool inside;
@@ -86,6 +88,7 @@ void begin() {
     every = step == nullptr ? 1 : strtoull(step, nullptr, 10);
     timed = getenv("UNWIND_TRUTH_TIME") != nullptr;
     by_signals = getenv("UNWIND_TRUTH_SIGNALS") != nullptr;
+    pass_interrupted = getenv("UNWIND_TRUTH_PASS_INTERRUPTED") != nullptr;
     const bool good = path != nullptr && every != 0 &&
                       unwind::initialise({modules, module_capacity, &module_count, &clock_ns, 0}, {}) &&
                       stacks::initialise({nodes, node_capacity, &node_count});
@@ -216,11 +219,7 @@ bool ends_in_stub(const ThreadState& thread, uint32_t their_count) {
 void compare(ThreadState& thread, const unwind::Registers& at) {
     unwind::StackEnd end;
     const uint32_t our_count = unwind::walk(at, thread.scratch.bounds, thread.ours, wire::max_frames, &end);
-    const uint32_t their_count = walk_by_other(at, thread.theirs, wire::max_frames);
-    add(figures.compared);
-    add(figures.frames, our_count);
     add(figures.lost, end == unwind::StackEnd::lost);
-    add(figures.depth_limit, end == unwind::StackEnd::depth_limit);
     bool exact = false;
     bool signal = false;
     bool uncovered = false;
@@ -230,6 +229,13 @@ void compare(ThreadState& thread, const unwind::Registers& at) {
         signal |= kind == unwind::RowKind::signal;
         uncovered |= kind == unwind::RowKind::uncovered;
     }
+    if (signal && pass_interrupted) {
+        return;
+    }
+    const uint32_t their_count = walk_by_other(at, thread.theirs, wire::max_frames);
+    add(figures.compared);
+    add(figures.frames, our_count);
+    add(figures.depth_limit, end == unwind::StackEnd::depth_limit);
     add(figures.exact, exact);
     add(figures.signal, signal);
     add(figures.uncovered, uncovered);
