@@ -160,13 +160,11 @@ public sealed class ManagedSession : IDisposable
     private void Serve(ReversePort port, Func<string?>? usersPorts, Action? beforeResume)
     {
         var client = port.Accept(_ending.Token);
-        EventStream? stream = null;
+        Thread? methods = null;
         Thread? collections = null;
         try
         {
-            stream = EventStream.Start(client, EventStream.Live);
-            _isConnected = true;
-            Hold(stream);
+            methods = ListenToMethods(EventStream.Start(client, EventStream.Live));
             collections = ListenToCollections(client);
         }
         catch (Exception error) when (EventStream.IsExpected(error))
@@ -177,9 +175,28 @@ public sealed class ManagedSession : IDisposable
         Prepare(() => client.SetEnvironmentVariable(PortsVariable, usersPorts?.Invoke()));
         Prepare(beforeResume);
         ReversePort.Resume(client);
-        stream?.Read(_events, Note);
-        stream?.Dispose(); // it may have broken off, and the runtime waits until somebody reads or hangs up
+        methods?.Join();
         collections?.Join(RundownPatience);
+    }
+
+    // A stream is read from the moment it is open, whatever else is asked of the runtime meanwhile: one that ends waits until
+    // all of its streams are read, and does not answer while it waits.
+    private Thread ListenToMethods(EventStream stream)
+    {
+        _isConnected = true;
+        Hold(stream);
+        return InBackground("managed methods", () =>
+        {
+            stream.Read(_events, Note);
+            stream.Dispose(); // it may have broken off, and the runtime waits until somebody reads or hangs up
+        });
+    }
+
+    private static Thread InBackground(string name, Action work)
+    {
+        var thread = new Thread(() => work()) { IsBackground = true, Name = name };
+        thread.Start();
+        return thread;
     }
 
     // Where it cannot be, methods are still told.
@@ -189,9 +206,7 @@ public sealed class ManagedSession : IDisposable
         {
             var stream = EventStream.Start(client, EventStream.Collections);
             Hold(stream);
-            var thread = new Thread(() => stream.Read(Collections, Note)) { IsBackground = true, Name = "managed collections" };
-            thread.Start();
-            return thread;
+            return InBackground("managed collections", () => stream.Read(Collections, Note));
         }
         catch (Exception error) when (EventStream.IsExpected(error))
         {
@@ -220,14 +235,10 @@ public sealed class ManagedSession : IDisposable
             return;
         }
 
-        var stream = StartPatiently(client, pid);
-        _isConnected = true;
-        Hold(stream);
-        var before = new Thread(() => ReadRundown(client, pid)) { IsBackground = true, Name = "managed rundown" };
-        before.Start();
+        var methods = ListenToMethods(StartPatiently(client, pid));
+        var before = InBackground("managed rundown", () => ReadRundown(client, pid));
         var collections = ListenToCollections(client);
-        stream.Read(_events, Note);
-        stream.Dispose();
+        methods.Join();
         collections?.Join(RundownPatience);
         before.Join(RundownPatience);
     }
