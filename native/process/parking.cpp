@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "native/process/memory_copy.h"
 #include "native/process/process.h"
 #include "native/transport/kernel.h"
 
@@ -47,11 +48,14 @@ void park(int, siginfo_t*, void* context) {
     int saved = errno;
     wire::slot* slot = &region.slots[transport::slot_of(mark)];
     uint32_t round = __atomic_load_n(&slot->park_wanted, __ATOMIC_ACQUIRE);
-    if (__atomic_load_n(&slot->park_done, __ATOMIC_ACQUIRE) != round) {
+    if (__atomic_load_n(&slot->park_done, __ATOMIC_ACQUIRE) == round) {
+        bury_copy();  // which is what it was sent for, if anybody sent it
+    } else {
         note(round, context);
         __atomic_add_fetch(&slot->parked, 1, __ATOMIC_RELEASE);
         transport::Patience patience(region);
         for (;;) {
+            make_copy(transport::slot_of(mark), round);
             uint32_t done = __atomic_load_n(&slot->park_done, __ATOMIC_ACQUIRE);
             if (done == round || patience.look() != transport::Written::yes) {
                 break;
@@ -78,6 +82,10 @@ void prepare_parking(uint32_t signal) {
     if (sigaction(number, &action, nullptr) == 0) {
         parking_lot.signal = signal;
     }
+}
+
+uint32_t parking_signal() {
+    return static_cast<uint32_t>(parking_lot.signal);
 }
 
 void stop_parking() {

@@ -8,6 +8,9 @@ namespace nh::process {
 // Takes the signal that the region names, if it names one (else 0) and the program has left it alone.
 void prepare_parking(uint32_t signal);
 
+// The signal that was taken, which this process's slot says; 0: none.
+uint32_t parking_signal();
+
 // Gives the signal back, if it is still ours.
 void stop_parking();
 

@@ -69,6 +69,7 @@ void describe(wire::slot* slot, uint32_t pid, uint32_t parent_slot, uint64_t sta
     slot->missed_calls = 0;
     slot->cut_ring_count = cuts;
     slot->signal_state = static_cast<uint32_t>(snapshot_signal_state());
+    slot->park_signal = parking_signal();
 }
 
 // ---- start ----
@@ -265,12 +266,15 @@ bool read_given(const char* text, Settings* settings) {
 
 bool has_same_layout(const transport::Region& a, const transport::Region& b) {
     auto same = [&](const void* in_a, const void* in_b) {
-        return static_cast<const uint8_t*>(in_a) - a.base == static_cast<const uint8_t*>(in_b) - b.base;
+        return in_a == nullptr || in_b == nullptr
+                   ? in_a == in_b
+                   : static_cast<const uint8_t*>(in_a) - a.base == static_cast<const uint8_t*>(in_b) - b.base;
     };
     return a.bytes == b.bytes && a.ring_count == b.ring_count && a.shared_ring_count == b.shared_ring_count &&
            a.slot_count == b.slot_count && a.module_capacity == b.module_capacity &&
            a.node_capacity == b.node_capacity && a.reused_capacity == b.reused_capacity && same(a.rings, b.rings) &&
-           same(a.slots, b.slots) && same(a.modules, b.modules) && same(a.nodes, b.nodes) && same(a.reused, b.reused);
+           same(a.slots, b.slots) && same(a.modules, b.modules) && same(a.nodes, b.nodes) && same(a.reused, b.reused) &&
+           same(a.window, b.window);
 }
 
 // Tells the collector, which has already said welcome, that nothing will come.

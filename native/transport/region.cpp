@@ -23,6 +23,17 @@ bool place(const Region& region, uint64_t offset, uint64_t count, T** out) {
     return true;
 }
 
+bool place_window(const Region& region, wire::copy_window** out) {
+    constexpr uint64_t whole = wire::copy_data_offset + wire::copy_data_bytes;
+    uint64_t offset = once(region.header->copy_offset);
+    uint8_t* window = nullptr;
+    if (offset != 0 && !place(region, offset, whole, &window)) {
+        return false;
+    }
+    *out = reinterpret_cast<wire::copy_window*>(window);
+    return true;
+}
+
 }  // namespace
 
 bool view_region(void* base, uint64_t bytes, Region* out) {
@@ -53,7 +64,8 @@ bool view_region(void* base, uint64_t bytes, Region* out) {
                   place(region, once(header->slot_offset), region.slot_count, &region.slots) &&
                   place(region, once(header->module_offset), region.module_capacity, &region.modules) &&
                   place(region, once(header->node_offset), region.node_capacity, &region.nodes) &&
-                  place(region, once(header->reused_offset), region.reused_capacity, &region.reused);
+                  place(region, once(header->reused_offset), region.reused_capacity, &region.reused) &&
+                  place_window(region, &region.window);
     *out = region;
     return placed;
 }

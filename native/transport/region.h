@@ -15,6 +15,7 @@ struct Region {
     wire::module* modules;
     wire::node* nodes;
     wire::reused_code* reused;
+    wire::copy_window* window;  // null: there is none
     uint8_t* base;
     uint64_t bytes;
     uint32_t ring_count;

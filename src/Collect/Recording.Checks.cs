@@ -77,6 +77,28 @@ public sealed partial class Recording
         }
     }
 
+    /// <summary>The signal on which a process's threads park; 0: none, or it has ended.</summary>
+    public int ParkSignal(ProcessId process) =>
+        _drain.Find(process) is { HasEnded: false } tracked ? tracked.Region.View.ParkSignal(tracked.Slot) : 0;
+
+    /// <summary>Asks a process whose threads have parked for a copy of itself.</summary>
+    /// <returns>The copy's window, the caller's; null when there is none, or the process has ended.</returns>
+    public MappedCopyWindow? AskForCopy(ProcessId process, uint round, TimeSpan patience)
+    {
+        if (_drain.Find(process) is not { HasEnded: false } tracked
+            || tracked.Region.Memory.OpenCopyWindow(patience) is not { } window)
+        {
+            return null;
+        }
+
+        tracked.Region.View.AskForCopy(tracked.Slot, round);
+        return window;
+    }
+
+    /// <summary>See <see cref="RegionView.CopyResult"/>; of a process that has ended there is none.</summary>
+    public int? CopyResult(ProcessId process, uint round) =>
+        _drain.Find(process) is { HasEnded: false } tracked ? tracked.Region.View.CopyResult(tracked.Slot, round) : -1;
+
     /// <summary>A process's slot in its region, as the shim has it now; null when it has ended.</summary>
     public SlotRecord? ReadSlot(ProcessId process) =>
         _drain.Find(process) is { HasEnded: false } tracked ? tracked.Region.View.ReadSlot(tracked.Slot) : null;

@@ -12,6 +12,7 @@ public sealed unsafe class RegionLayout
     private readonly ulong _modules;
     private readonly ulong _nodes;
     private readonly ulong _reused;
+    private readonly ulong _copy;
     private readonly ulong _data;
 
     /// <summary>Lays a region of that shape out.</summary>
@@ -34,7 +35,8 @@ public sealed unsafe class RegionLayout
         _modules = Align(_slots + ((ulong)shape.SlotCount * SlotRecord.StatedSize));
         _nodes = Align(_modules + ((ulong)shape.ModuleCapacity * ModuleRecord.StatedSize));
         _reused = Align(_nodes + ((ulong)shape.NodeCapacity * NodeRecord.StatedSize));
-        _data = Align(_reused + ((ulong)shape.ReusedCapacity * ReusedCodeRecord.StatedSize));
+        _copy = Align(_reused + ((ulong)shape.ReusedCapacity * ReusedCodeRecord.StatedSize));
+        _data = _copy + CopyWindow.WholeBytes;
         RegionBytes = _data + ((ulong)shape.RingCount * ringBytes);
     }
 
@@ -64,6 +66,7 @@ public sealed unsafe class RegionLayout
         region->ModuleOffset = _modules;
         region->NodeOffset = _nodes;
         region->ReusedOffset = _reused;
+        region->CopyOffset = _copy;
         region->RingCount = (uint)_shape.RingCount;
         region->SharedRingCount = (uint)_shape.SharedRingCount;
         region->SlotCount = (uint)_shape.SlotCount;

@@ -44,6 +44,12 @@ public sealed unsafe class RegionView
         _nodes = (NodeRecord*)Part(header.NodeOffset, Shape.NodeCapacity, NodeRecord.StatedSize, "nodes");
         _reused = (ReusedCodeRecord*)Part(
             header.ReusedOffset, Shape.ReusedCapacity, ReusedCodeRecord.StatedSize, "reused code");
+        if (header.CopyOffset != 0)
+        {
+            Part(header.CopyOffset, 1, (int)CopyWindow.WholeBytes, "copy window");
+            CopyOffset = header.CopyOffset;
+        }
+
         _readers = new RingReader[Shape.RingCount];
         for (var i = 0; i < _readers.Length; i++)
         {
@@ -56,6 +62,9 @@ public sealed unsafe class RegionView
 
     /// <summary>Mean bytes between samples; 0: exact.</summary>
     public ulong SampleBytes { get; }
+
+    /// <summary>Where in the region a <see cref="CopyWindow"/> lies; 0: it has none.</summary>
+    public ulong CopyOffset { get; }
 
     /// <summary>Nodes that may be read: what the shim has handed out, at most the capacity.</summary>
     public int NodeCount => (int)Math.Min(Volatile.Read(ref _region->NodeCount), (uint)Shape.NodeCapacity);
@@ -156,6 +165,28 @@ public sealed unsafe class RegionView
         Futex.WakeAll(&SlotAt(slot)->ParkDone);
     }
 
+    /// <summary>The signal on which a process's threads park; 0: none.</summary>
+    public int ParkSignal(int slot) => (int)Math.Min(Volatile.Read(ref SlotAt(slot)->ParkSignal), int.MaxValue);
+
+    /// <summary>Asks a process whose threads have parked for a copy of itself.</summary>
+    /// <param name="slot">Its slot.</param>
+    /// <param name="round">Of parking.</param>
+    public void AskForCopy(int slot, uint round)
+    {
+        Volatile.Write(ref SlotAt(slot)->CopyWanted, round);
+        Futex.WakeAll(&SlotAt(slot)->ParkDone);
+    }
+
+    /// <summary>What came of it: null while nothing has, 0 when there is a copy, else why there is none (an errno; -1 for
+    /// what is none).</summary>
+    public int? CopyResult(int slot, uint round)
+    {
+        var record = SlotAt(slot);
+        return Volatile.Read(ref record->CopyDone) != round ? null
+            : record->CopyPid != 0 ? 0
+            : record->CopyError is > 0 and < 4096 and var error ? (int)error : -1;
+    }
+
     /// <summary>The robust mutex's 48 bytes, for whoever sets it up.</summary>
     public byte* Owner => (byte*)&_region->Owner;
 
@@ -185,6 +216,7 @@ public sealed unsafe class RegionView
         slot->CheckWanted = slot->CheckDone = 0;
         slot->SignalState = 0;
         slot->ParkWanted = slot->ParkDone = slot->Parked = 0;
+        slot->CopyWanted = slot->CopyTaken = slot->CopyDone = slot->CopyPid = slot->CopyError = 0;
         Volatile.Write(ref slot->State, (uint)Wire.SlotState.Free);
     }
 

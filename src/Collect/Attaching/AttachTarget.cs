@@ -4,6 +4,7 @@ using NativeHeap.Collect.Sessions;
 using NativeHeap.Managed;
 using NativeHeap.Memory;
 using NativeHeap.Memory.Elf;
+using NativeHeap.Memory.Holding;
 using NativeHeap.Memory.Proc;
 using NativeHeap.Model;
 
@@ -27,7 +28,6 @@ public enum AttachWay
 /// <param name="StartTicks">When it was started (<see cref="ProcessStat.StartTicks"/>), for pids are used again.</param>
 public sealed record AttachTarget(int Pid, string Name, IReadOnlyList<string> Command, AttachWay Way, ulong StartTicks)
 {
-    private const ulong TraceCapability = 1UL << 19; // CAP_SYS_PTRACE
 
     /// <summary>Looks whether a process can be attached to. It is not changed; where seccomp
     /// filters are to be read, some of its threads are stopped for a moment.</summary>
@@ -106,9 +106,7 @@ public sealed record AttachTarget(int Pid, string Name, IReadOnlyList<string> Co
             return "may not make system calls (strict seccomp), and would be killed for those that recording needs";
         }
 
-        var mayTrace = new ProcessReader(Environment.ProcessId).ReadStatus()?.EffectiveCapabilities is { } own
-            && (own & TraceCapability) != 0;
-        return mayTrace ? null : ReadScope() switch
+        return Tracer.HasCapability ? null : ReadScope() switch
         {
             '1' or '2' => "may not be traced by us (Yama): attach as root, or allow it by sysctl kernel.yama.ptrace_scope=0",
             '3' => "may not be traced by anybody (Yama, kernel.yama.ptrace_scope is 3 until the next boot)",

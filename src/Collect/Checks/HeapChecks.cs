@@ -33,6 +33,7 @@ internal sealed class HeapChecks : IDisposable
     private readonly TimeSpan _limit;
     private readonly bool _isSampled;
     private readonly bool _mayTrace = Tracer.IsPossible;
+    private readonly bool _mayReadAll = Tracer.IsPossible && Tracer.HasCapability; // also what its user may not read
     private readonly Lazy<Tracer> _tracer; // who only records pays for no threads
     private readonly BlockingCollection<Action> _work = [];
     private readonly CancellationTokenSource _closing = new();
@@ -94,12 +95,12 @@ internal sealed class HeapChecks : IDisposable
             checks |= CheckReason.Exit;
         }
 
-        if (LooksAtEnds && !_mayTrace)
+        if (LooksAtEnds && !_mayReadAll)
         {
             checks |= CheckReason.AnyEnd;
         }
 
-        region.AskForChecks((uint)checks, _mayTrace ? 0 : ParkedProcess.Signal);
+        region.AskForChecks((uint)checks, _mayReadAll ? 0 : ThreadParking.Signal);
     }
 
     /// <summary>A process has said hello, and waits for the answer: it is traced from now on. The poll thread.</summary>
@@ -321,6 +322,12 @@ internal sealed class HeapChecks : IDisposable
             return;
         }
 
+        if (reason == CheckReason.AnyEnd && _mayTrace && ParkedProcess.CanRead(pid))
+        {
+            recording.EndCheck(process, slot.CheckWanted); // it is looked at in its very end
+            return;
+        }
+
         Enqueue(() =>
         {
             var started = Heartbeat.Clock();
@@ -422,18 +429,21 @@ internal sealed class HeapChecks : IDisposable
 
     private IHeldProcess? TryHold(ProcessId process, int pid, out string? problem)
     {
-        if (_mayTrace)
+        var parking = new ThreadParking(_drain, process, _closing.Token);
+        if (!_mayTrace)
         {
-            return _tracer.Value.TryHold(pid, HoldPatience, out problem);
+            return ParkedProcess.TryPark(pid, parking, HoldPatience, out problem);
         }
 
-        return ParkedProcess.TryPark(
-            pid,
-            () => AskDrain(recording => recording.BeginParking(process)),
-            () => AskDrain(recording => recording.Parked(process)),
-            round => _drain.Post(recording => recording.EndParking(process, round)),
-            HoldPatience,
-            out problem);
+        problem = null;
+        if (!_mayReadAll && !ParkedProcess.CanRead(pid)
+            && CopiedProcess.TryTake(pid, parking, HoldPatience, out _) is { } copy)
+        {
+            return copy;
+        }
+
+        // One that can neither be read nor copied is held all the same: what it has not freed is known.
+        return _tracer.Value.TryHold(pid, HoldPatience, out problem);
     }
 
     private HeldHeap? TakeHeap(ProcessId process, IHeldProcess held, IReadOnlyDictionary<int, ulong> stackStarts)
@@ -441,8 +451,12 @@ internal sealed class HeapChecks : IDisposable
         var (blocks, ignored) = AskDrain(recording => (recording.TakeBlocks(process), recording.IgnoredBlocks(process)));
         if (blocks is not null)
         {
+            ulong? wentOn = held.GoOnIfCopied() ? Heartbeat.Clock() : null;
             return new HeldHeap(
-                process, held, blocks, ShimMemory.Find(held), stackStarts, ignored, ShimMemory.RootRegions(held));
+                process, held, blocks, ShimMemory.Find(held), stackStarts, ignored, ShimMemory.RootRegions(held))
+            {
+                WentOnNs = wentOn,
+            };
         }
 
         held.Dispose();
@@ -456,7 +470,7 @@ internal sealed class HeapChecks : IDisposable
         time.CancelAfter(_limit);
         using var blocks = heap.Blocks;
         var encode = TryExamine(heap, time.Token, out var problem);
-        var heldNs = (long)(Heartbeat.Clock() - started);
+        var heldNs = (long)((heap.WentOnNs ?? Heartbeat.Clock()) - started);
         if (!isEnding)
         {
             heap.Held.Dispose();
@@ -494,12 +508,7 @@ internal sealed class HeapChecks : IDisposable
         return encode;
     }
 
-    private T AskDrain<T>(Func<Recording, T> question)
-    {
-        var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _drain.Post(recording => answer.SetResult(question(recording)));
-        return answer.Task.Wait(Patience, _closing.Token) ? answer.Task.Result : default!;
-    }
+    private T AskDrain<T>(Func<Recording, T> question) => _drain.Ask(question, Patience, _closing.Token);
 
     private void Enqueue(Action action)
     {

@@ -19,7 +19,11 @@ public sealed record HeldHeap(
     IReadOnlyList<AddressRange> OwnMemory,
     IReadOnlyDictionary<int, ulong> StackStarts,
     IReadOnlyList<ulong> Ignored,
-    IReadOnlyList<AddressRange> RootRegions);
+    IReadOnlyList<AddressRange> RootRegions)
+{
+    /// <summary>CLOCK_MONOTONIC when the process went on because its memory had been copied; null: it stands still.</summary>
+    public ulong? WentOnNs { get; init; }
+}
 
 /// <summary>Finds out what holds the blocks of a heap. For one thread.</summary>
 public interface IHeapExaminer

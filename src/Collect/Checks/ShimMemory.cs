@@ -21,7 +21,7 @@ public static class ShimMemory
         ArgumentNullException.ThrowIfNull(held);
         return
         [
-            .. Data(held).Select(mapping => new AddressRange(mapping.Start, mapping.End)),
+            .. Data(held.Mappings).Select(mapping => new AddressRange(mapping.Start, mapping.End)),
             .. List(held, "NHEAPOWN"u8, MostOwn),
         ];
     }
@@ -42,24 +42,38 @@ public static class ShimMemory
         return found;
     }
 
-    private static IEnumerable<MemoryMapping> Data(IHeldProcess held) => held.Mappings.Where(
+    /// <summary>What the shim keeps behind a mark.</summary>
+    /// <param name="memory">The process's, or a copy's.</param>
+    /// <param name="mappings">Of the same.</param>
+    /// <param name="mark">Of eight bytes.</param>
+    /// <param name="least">Bytes that there must be, the mark's included.</param>
+    /// <returns>From the mark to the end of the mapping it is in; of each shim that is loaded.</returns>
+    public static IEnumerable<ReadOnlyMemory<byte>> Marked(
+        IMemoryReader memory, IReadOnlyList<MemoryMapping> mappings, byte[] mark, int least)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        foreach (var mapping in Data(mappings))
+        {
+            var data = new byte[Math.Min(mapping.Size, MostDataBytes)];
+            var bytes = data.AsMemory(0, memory.Read(mapping.Start, data));
+            var at = bytes.Span.IndexOf(mark);
+            if (at >= 0 && bytes.Length - at >= least)
+            {
+                yield return bytes[at..];
+            }
+        }
+    }
+
+    private static IEnumerable<MemoryMapping> Data(IReadOnlyList<MemoryMapping> mappings) => mappings.Where(
         mapping => mapping.IsWritable && mapping.Path.Contains("/libnativeheap.so", StringComparison.Ordinal));
 
     // After the mark: how many there are, then first address and bytes of each; no bytes: none.
     private static List<AddressRange> List(IHeldProcess held, ReadOnlySpan<byte> mark, int most)
     {
         var found = new List<AddressRange>();
-        foreach (var mapping in Data(held))
+        foreach (var bytes in Marked(held.Memory, held.Mappings, mark.ToArray(), 16 + (16 * most)))
         {
-            var data = new byte[Math.Min(mapping.Size, MostDataBytes)];
-            var bytes = data.AsSpan(0, held.Memory.Read(mapping.Start, data));
-            var at = bytes.IndexOf(mark);
-            if (at < 0 || bytes.Length - at < 16 + (16 * most))
-            {
-                continue;
-            }
-
-            var list = bytes[(at + 8)..];
+            var list = bytes.Span[8..];
             var count = Math.Min(BinaryPrimitives.ReadUInt64LittleEndian(list), (ulong)most);
             for (var i = 0; i < (int)count; i++)
             {

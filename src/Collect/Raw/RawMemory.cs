@@ -29,6 +29,9 @@ internal sealed unsafe class RawMemory : IRegionMemory
     /// <inheritdoc/>
     public bool IsMappedByOthers() => !_hasEnded;
 
+    /// <inheritdoc/>
+    public MappedCopyWindow? OpenCopyWindow(TimeSpan patience) => null; // there is no process
+
     /// <summary>Shows the processes that have come up to a moment.</summary>
     /// <param name="untilNs">CLOCK_MONOTONIC.</param>
     public void ShowSlots(ulong untilNs)

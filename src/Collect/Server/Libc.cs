@@ -142,6 +142,13 @@ internal static unsafe partial class Libc
         return start == (void*)-1 ? null : (byte*)start;
     }
 
+    /// <summary>Maps part of a file; null on failure.</summary>
+    public static byte* MapPart(SafeFileHandle memory, ulong offset, ulong bytes)
+    {
+        var start = Mmap(null, (nuint)bytes, ProtectReadWrite, MapShared, memory, (long)offset);
+        return start == (void*)-1 ? null : (byte*)start;
+    }
+
     /// <summary>Puts private memory in a mapping's place, so that its addresses stay ours and can be written.</summary>
     public static bool Cover(byte* start, ulong bytes) =>
         MmapPrivate(start, (nuint)bytes, ProtectReadWrite, MapFixedPrivateAnonymous, -1, 0) == start;

@@ -84,6 +84,10 @@ internal sealed unsafe class SharedRegion : IRegionMemory
         return !_isSealed;
     }
 
+    /// <inheritdoc/>
+    public MappedCopyWindow? OpenCopyWindow(TimeSpan patience) => View.CopyOffset == 0 || _start == null ? null
+        : MappedCopyWindow.Open(Memory, View.CopyOffset, patience);
+
     /// <summary>Makes it look like the region of a process whose shim is off.</summary>
     public void MarkUnrecorded() => View.SlotAt(0)->OffReason = (uint)OffReason.NoThreadState;
 

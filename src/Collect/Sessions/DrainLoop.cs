@@ -60,6 +60,19 @@ internal sealed class DrainLoop : IDisposable
         _sleeper.Wake();
     }
 
+    /// <summary>Asks something on the loop's thread and waits for the answer. Any other thread.</summary>
+    /// <param name="question">What to ask.</param>
+    /// <param name="patience">How long to wait.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    /// <returns>The answer; the type's default when it does not come in time.</returns>
+    /// <exception cref="OperationCanceledException">By <paramref name="cancellation"/>.</exception>
+    public T Ask<T>(Func<Recording, T> question, TimeSpan patience, CancellationToken cancellation)
+    {
+        var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Post(recording => answer.SetResult(question(recording)));
+        return answer.Task.Wait((int)patience.TotalMilliseconds, cancellation) ? answer.Task.Result : default!;
+    }
+
     /// <summary>Lets producers of a region wake the loop. On the loop's thread.</summary>
     public void Listen(RegionView region) => _regions.Add(region);
 

@@ -37,7 +37,7 @@ public static class SnapshotSignal
             : TryNumber(name, "RTMAX-", out var below) ? LastRealTime - below
             : TryNumber(name, "", out var number) ? number
             : 0;
-        var isRealTime = signal is >= FirstRealTime and <= LastRealTime && signal != ParkedProcess.Signal;
+        var isRealTime = signal is >= FirstRealTime and <= LastRealTime && signal != ThreadParking.Signal;
         return isRealTime || Names.ContainsValue(signal);
     }
 

@@ -26,4 +26,8 @@ public interface IHeldProcess : IDisposable
 
     /// <summary>False when it has died meanwhile.</summary>
     bool IsThere { get; }
+
+    /// <summary>Nothing of the process itself is needed any more: where its memory was copied, it goes on.</summary>
+    /// <returns>Whether it does; else it stands still until this is disposed.</returns>
+    bool GoOnIfCopied() => false;
 }

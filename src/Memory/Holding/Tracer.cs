@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using NativeHeap.Memory.Proc;
 
 namespace NativeHeap.Memory.Holding;
 
@@ -12,6 +13,7 @@ namespace NativeHeap.Memory.Holding;
 /// that are meant for the tracer.</remarks>
 public sealed partial class Tracer : IDisposable
 {
+    private const ulong TraceCapability = 1UL << 19;
     private const int MostRounds = 64; // of looking for threads that were made meanwhile
     private const int Sigtrap = 5;
     private const int NoThread = int.MaxValue; // beyond the largest number that a thread can have
@@ -44,6 +46,10 @@ public sealed partial class Tracer : IDisposable
     /// <summary>Whether the system lets us trace anybody at all: a seccomp filter may not, nor the strictest scope of
     /// Yama.</summary>
     public static bool IsPossible => !Ptrace.Seize(NoThread, 0) && Ptrace.Error == Ptrace.Esrch;
+
+    /// <summary>Whether we have the capability to trace and read whom we like, whatever they are (CAP_SYS_PTRACE).</summary>
+    public static bool HasCapability =>
+        new ProcessReader(Environment.ProcessId).ReadStatus()?.EffectiveCapabilities is { } own && (own & TraceCapability) != 0;
 
     /// <summary>Traces a process to its end, and whatever it forks.</summary>
     /// <param name="pid">In our pid namespace; all its threads are meant.</param>

@@ -134,12 +134,27 @@ public sealed class ProcessEndTests : IDisposable
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData("refuse_ptrace")] // which also refuses process_vm_readv: through a pipe
+    public void A_copy_is_looked_at_of_a_process_that_its_user_may_not_read(string filter)
+    {
+        var run = CheckRun.Run(_folder, [.. Lose, "undumpable", "threads"], Unprivileged(filter));
+
+        run.Outcome.Expect(23);
+        Assert.True(run.Check.IsComplete, run.Check.Notes);
+        AssertLost(run.Check);
+        Assert.Equal((77, 1), run.Check.Of("sleep_on")["reachable"]);
+        Assert.Equal((10, 1), run.Check.Of("main", 10)["reachable"]); // before exit handlers
+    }
+
+    [Theory]
     [InlineData("", "its memory may not be read", 160, 3)]
     [InlineData("refuse_ptrace", "it could not be traced (Operation not permitted)", 150, 2)] // after its exit handlers
-    public void Of_a_process_that_its_user_may_not_look_at_it_is_said_what_was_not_freed(
+    public void Of_a_process_that_may_not_be_read_and_has_a_filter_of_its_own_it_is_said_what_was_not_freed(
         string filter, string why, long bytes, long blocks)
     {
-        var run = CheckRun.Run(_folder, [.. Lose, "undumpable"], Unprivileged(filter));
+        string[] lose = [Built.Target("refuse_ptrace"), .. Lose, "undumpable"]; // it might not survive being copied
+        var run = CheckRun.Run(_folder, lose, Unprivileged(filter));
 
         run.Outcome.Expect(5);
         Assert.Equal("not freed, reachability unknown: " + why, run.Check.Notes);
