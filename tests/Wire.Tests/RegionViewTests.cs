@@ -31,6 +31,7 @@ public sealed unsafe class RegionViewTests
             Part(view.ModuleAt(0), shape.ModuleCapacity * ModuleRecord.StatedSize),
             Part(view.NodeAt(0), shape.NodeCapacity * NodeRecord.StatedSize),
             Part(view.ReusedAt(0), shape.ReusedCapacity * ReusedCodeRecord.StatedSize),
+            (view.CopyOffset, view.CopyOffset + CopyWindow.WholeBytes),
         };
         for (var i = 0; i < shape.RingCount; i++)
         {

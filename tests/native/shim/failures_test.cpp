@@ -182,6 +182,8 @@ TEST(Handshake, a_region_that_is_not_as_promised_is_not_used) {
         {"rings at the end", offsetof(wire::region, ring_offset), ~7ull},
         {"slots unaligned", offsetof(wire::region, slot_offset), 4097},
         {"nodes outside", offsetof(wire::region, node_offset), ~0ull},
+        {"a copy's window outside", offsetof(wire::region, copy_offset), 1ull << 40},
+        {"a copy's window in the header", offsetof(wire::region, copy_offset), 8},
         {"modules in the header", offsetof(wire::region, module_offset), 8},
         {"ring counts", offsetof(wire::region, ring_count), ~0ull},
         {"slot and module counts", offsetof(wire::region, slot_count), ~0ull},
