@@ -1,8 +1,10 @@
 #include "native/unwind/modules.h"
 
+#include <fcntl.h>
 #include <link.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "native/unwind/known_runtime.h"
 #include "native/unwind/loader_view.h"
@@ -49,6 +51,8 @@ Registry* registry;
 TryLock registrar;        // held by the thread that writes the registry
 uint32_t unload_pending;  // somebody saw the registry busy when it should have been checked
 uint32_t current_generation;
+// What the program's own module is called, for which the loader has no name; empty: as the process's executable.
+char program_path[sizeof(wire::module::path)];
 
 // The name's length as far as it goes into a record; 0 when it cannot be read. (A pc that is garbage may lead to an
 // object that another thread is unloading.)
@@ -163,8 +167,10 @@ uint32_t append_record(const LoadedObject& object, const ElfImage& image) {
     record.generation = __atomic_load_n(&current_generation, __ATOMIC_RELAXED);
     record.build_id_length = static_cast<uint16_t>(image.build_id_length);
     memcpy(record.build_id, image.build_id, image.build_id_length);
-    const uint32_t length = name_length(object.map->l_name);
-    memcpy(record.path, object.map->l_name, length);
+    uint32_t length = name_length(object.map->l_name);
+    const char* path = length == 0 ? program_path : object.map->l_name;
+    length = length == 0 ? static_cast<uint32_t>(strnlen(program_path, sizeof(program_path))) : length;
+    memcpy(record.path, path, length);
     record.path_length = static_cast<uint16_t>(length);
     __atomic_store_n(&record.state, static_cast<uint32_t>(wire::module_state::loaded), __ATOMIC_RELEASE);
     return index;
@@ -278,6 +284,11 @@ bool open_modules(const ModuleTable& shared) {
     }
     registry = static_cast<Registry*>(memory);
     table = shared;
+    if constexpr (tells_program_path) {
+        const long length = system_call(SYS_readlinkat, AT_FDCWD, reinterpret_cast<long>("/proc/self/exe"),
+                                        reinterpret_cast<long>(program_path), sizeof(program_path));
+        program_path[0] = length > 0 && length < static_cast<long>(sizeof(program_path)) ? program_path[0] : '\0';
+    }
     return true;
 }
 

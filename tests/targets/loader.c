@@ -12,6 +12,12 @@ void* next_malloc_seen_by_plugin(void);
 typedef void* (*malloc_function)(size_t);
 typedef void (*free_function)(void*);
 
+#ifdef __x86_64__
+static const char first_version[] = "GLIBC_2.2.5";
+#else
+static const char first_version[] = "GLIBC_2.17";
+#endif
+
 static struct account account;
 
 static bool is_from(const void* function, const char* library) {
@@ -21,7 +27,7 @@ static bool is_from(const void* function, const char* library) {
 
 static void by_handle(void* libc, bool idle) {
     malloc_function make[] = {
-        (malloc_function)dlsym(libc, "malloc"), (malloc_function)dlvsym(libc, "malloc", "GLIBC_2.2.5"),
+        (malloc_function)dlsym(libc, "malloc"), (malloc_function)dlvsym(libc, "malloc", first_version),
         (malloc_function)dlsym(RTLD_DEFAULT, "malloc"), (malloc_function)dlsym(RTLD_NEXT, "malloc")};
     free_function let_go = (free_function)dlsym(libc, "free");
     for (int i = 0; i < 4 && !idle; i++) {

@@ -23,6 +23,9 @@ internal static class Built
     /// <summary>A library of tests/targets.</summary>
     public static string Library(string name) => Existing($"out/native/targets/lib{name}.so");
 
+    /// <summary>A file of the build for aarch64.</summary>
+    public static string OtherProcessor(string name) => Existing("out/native/aarch64/" + name);
+
     /// <summary>A .NET program of tests/targets.</summary>
     public static string DotNetTarget(string name, string configuration = "Release") =>
         Existing($"tests/targets/{name}/bin/{configuration}/net10.0/{name}.dll");
