@@ -25,9 +25,9 @@ bool wipe_fork_page_on_fork();
 // time this process is attached anew: what belongs to an earlier one is told by it.
 constexpr uint32_t slot_bits = 17;
 
-// 0 when this process does not record.
+// 0 when this process does not record. Who sees another value sees all that was made ready for recording.
 inline uint32_t recording_mark() {
-    return __atomic_load_n(&fork_page.recording, __ATOMIC_RELAXED);
+    return __atomic_load_n(&fork_page.recording, __ATOMIC_ACQUIRE);
 }
 
 // Of a mark that is not 0.
