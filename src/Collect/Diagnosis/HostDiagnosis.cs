@@ -16,7 +16,7 @@ public static class HostDiagnosis
 
     private static Finding Machine() => RuntimeInformation.OSArchitecture == Architecture.X64
         ? Finding.Ok("machine", "x86-64")
-        : Finding.Fails("machine", $"{RuntimeInformation.OSArchitecture}", "use an x86-64 machine");
+        : Finding.Fails("machine", $"{RuntimeInformation.OSArchitecture}", "use an x86-64 machine; on aarch64 programs are recorded to a file (NATIVEHEAP_OUT), which convert reads on x86-64");
 
     private static Finding Kernel()
     {
