@@ -24,9 +24,9 @@ inline constexpr uint32_t code_address_bits = 48;
 // Code of a .NET runtime is walked by the frame pointer, which it always keeps here.
 inline constexpr bool reads_managed_code = false;
 
-// Seen from outside, the program that the kernel runs may be an emulator of this processor; it shows its program the
-// right name.
-inline constexpr bool tells_program_path = true;
+// Seen from outside, the program that the kernel runs may be an emulator of this processor (qemu-user). It shows its
+// program the right name, and does not do all that it says.
+inline constexpr bool may_be_emulated = true;
 
 // A call puts the return address into x30, and the callee stores it where it likes.
 inline constexpr bool has_link_register = true;

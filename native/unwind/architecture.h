@@ -8,7 +8,7 @@
 //   RegisterSet, callee_saved        a bit a register; those that keep their value over a call
 //   preserved_at_interrupt           and which are known, beside them, where code was interrupted
 //   reads_managed_code               whether a .NET runtime's tables are read
-//   tells_program_path               whether the shim finds out its program's name
+//   may_be_emulated                  whether the kernel may be an emulator's
 //   Link                             the return address that no memory holds yet
 //   ReturnSlot                       where in a frame the return address was read
 //   RowLayout                        how a row's offsets share a word

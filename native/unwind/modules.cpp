@@ -284,7 +284,7 @@ bool open_modules(const ModuleTable& shared) {
     }
     registry = static_cast<Registry*>(memory);
     table = shared;
-    if constexpr (tells_program_path) {
+    if constexpr (may_be_emulated) {
         const long length = system_call(SYS_readlinkat, AT_FDCWD, reinterpret_cast<long>("/proc/self/exe"),
                                         reinterpret_cast<long>(program_path), sizeof(program_path));
         program_path[0] = length > 0 && length < static_cast<long>(sizeof(program_path)) ? program_path[0] : '\0';

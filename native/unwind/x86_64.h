@@ -22,8 +22,8 @@ inline constexpr uint32_t code_address_bits = 47;
 // A .NET runtime's code is walked by its own tables (managed_code.h), else by the frame pointer.
 inline constexpr bool reads_managed_code = true;
 
-// Whoever reads /proc sees the program that the kernel runs.
-inline constexpr bool tells_program_path = false;
+// The kernel that answers is the machine's.
+inline constexpr bool may_be_emulated = false;
 
 // A call pushes the return address: it is always in memory, right below the CFA.
 inline constexpr bool has_link_register = false;

@@ -3,7 +3,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace NativeHeap.Collect.Server;
 
-/// <summary>System calls that the framework does not offer. Constants are those of x86-64 Linux.</summary>
+/// <summary>System calls that the framework does not offer. Constants are those of Linux on x86-64; where aarch64 has others, of
+/// both.</summary>
 internal static unsafe partial class Libc
 {
     public const int Eintr = 4;
@@ -22,7 +23,6 @@ internal static unsafe partial class Libc
     private const int SocketCloseOnExecNonBlocking = 0x80000 | 0x800;
     private const int UnixFamily = 1;
     private const uint OwnerReadWrite = 0x180; // 0600
-    private const int ReadWriteCreatePrivately = 0x2 | 0x40 | 0x20000 | 0x80000; // O_RDWR, O_CREAT, O_NOFOLLOW, O_CLOEXEC
     private const int LockExclusiveAtOnce = 2 | 4; // LOCK_EX, LOCK_NB
     private const int Stream = 1;
     private const int SocketLevel = 1;
@@ -37,12 +37,17 @@ internal static unsafe partial class Libc
     private const int ClockBootTime = 7;
     private const int ClockThread = 3; // CLOCK_THREAD_CPUTIME_ID
     private const long SysFutexWaitv = 449;
-    private const long SysGettid = 186;
-    private const long SysTgkill = 234;
-    private const long SysSetRobustList = 273;
-    private const long SysGetRobustList = 274;
     private const long SysPidfdSendSignal = 424;
     private const long SysPidfdOpen = 434;
+
+    private static readonly bool s_isArm64 = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+    private static readonly long s_gettid = s_isArm64 ? 178 : 186;
+    private static readonly long s_tgkill = s_isArm64 ? 131 : 234;
+    private static readonly long s_setRobustList = s_isArm64 ? 99 : 273;
+    private static readonly long s_getRobustList = s_isArm64 ? 100 : 274;
+
+    // O_RDWR, O_CREAT, O_NOFOLLOW, O_CLOEXEC
+    private static readonly int s_readWriteCreatePrivately = 0x2 | 0x40 | (s_isArm64 ? 0x8000 : 0x20000) | 0x80000;
 
     [StructLayout(LayoutKind.Sequential)]
     public struct PollEntry
@@ -117,7 +122,7 @@ internal static unsafe partial class Libc
     public static string ErrorText => Marshal.GetLastPInvokeErrorMessage();
 
     /// <summary>Sends a signal to one thread (tgkill(2)).</summary>
-    public static void SignalThread(int pid, int tid, int signal) => _ = SystemCall3(SysTgkill, pid, tid, signal);
+    public static void SignalThread(int pid, int tid, int signal) => _ = SystemCall3(s_tgkill, pid, tid, signal);
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial long SystemCall3(long number, long first, long second, long third);
@@ -231,15 +236,15 @@ internal static unsafe partial class Libc
     public static void Kill(SafeFileHandle process, int signal) =>
         _ = Syscall(SysPidfdSendSignal, process.DangerousGetHandle(), signal, 0, 0);
 
-    public static int CurrentThread => (int)Syscall(SysGettid, 0, 0, 0, 0);
+    public static int CurrentThread => (int)Syscall(s_gettid, 0, 0, 0, 0);
 
-    public static bool SetRobustList(RobustList* list) => Syscall(SysSetRobustList, (nint)list, sizeof(RobustList), 0, 0) == 0;
+    public static bool SetRobustList(RobustList* list) => Syscall(s_setRobustList, (nint)list, sizeof(RobustList), 0, 0) == 0;
 
     public static RobustList* GetRobustList()
     {
         RobustList* list;
         nuint bytes;
-        return Syscall(SysGetRobustList, 0, (nint)(&list), (nint)(&bytes), 0) == 0 ? list : null;
+        return Syscall(s_getRobustList, 0, (nint)(&list), (nint)(&bytes), 0) == 0 ? list : null;
     }
 
     /// <summary>Bytes read, 0 at the end, or -1.</summary>
@@ -372,7 +377,7 @@ internal static unsafe partial class Libc
     /// <summary>Opens a file of mode 0600, a new one if there is none, never through a link; an invalid handle on
     /// failure.</summary>
     public static SafeFileHandle OpenPrivate(string path) =>
-        Handle(OpenWithMode(path, ReadWriteCreatePrivately, OwnerReadWrite));
+        Handle(OpenWithMode(path, s_readWriteCreatePrivately, OwnerReadWrite));
 
     /// <summary>Locks a file until it is closed (flock(2)); false when another has it.</summary>
     public static bool TryLock(SafeFileHandle file) => Flock(file, LockExclusiveAtOnce) == 0;

@@ -9,7 +9,6 @@ public sealed class OtherProcessorTests : IDisposable
 
     [Theory]
     [InlineData("entry_points")]
-    [InlineData("forks", "20")]
     [InlineData("loader")]
     public void Totals_are_what_the_program_counts(string target, params string[] arguments)
     {
@@ -17,8 +16,18 @@ public sealed class OtherProcessorTests : IDisposable
         Program.Run(Command(target, ToFile("idle.raw"), "nothing")).Expect(0);
         var raw = Convert("out.raw");
         Assert.True(raw is { Complete: true, LostEvents: 0 });
-        Assert.Equal(own.Sums + Convert("idle.raw").Totals.Sums, raw.First.Totals.Sums);
+        Assert.Equal(own.Sums + Convert("idle.raw").Totals.Sums, raw.Totals.Sums);
+    }
+
+    [Fact]
+    public void Forked_children_are_told_apart_though_the_emulator_does_not_wipe_memory_for_them()
+    {
+        var own = Account.ParseTarget(Program.Run(Command("forks", ToFile("out.raw"), "20")).Expect(0).Output);
+        var raw = Convert("out.raw");
+        Assert.True(raw is { Complete: true, LostEvents: 0 });
+        Assert.Equal(20, raw.Processes.Count(process => process.ParentPid == raw.First.Pid));
         Assert.All(raw.Processes.Skip(1), child => Assert.Equal(new Sums(10, 5, 1000, 5, 500), child.Totals.Sums));
+        Assert.Equal(own.Sums.Frees, raw.First.Totals.Sums.Frees);
     }
 
     [Fact]
