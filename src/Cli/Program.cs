@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.Runtime.InteropServices;
 using NativeHeap.Model;
 
 namespace NativeHeap.Cli;
@@ -7,6 +8,9 @@ namespace NativeHeap.Cli;
 internal static class Program
 {
     private static readonly char[] s_gaps = [' ', '\t', '\n', '\r'];
+
+    // They go by the registers, the system calls and the calls of x86-64.
+    private static readonly string[] s_boundToProcessor = ["attach", "detach", "check", "objects", "refs"];
 
     // One file a verb; each has a Create().
     private static Verb[] Verbs() =>
@@ -67,6 +71,14 @@ internal static class Program
             Messages.Error(string.Join(' ', result.Errors[0].Message.Split(s_gaps, StringSplitOptions.RemoveEmptyEntries)));
             Messages.Say($"see nativeheap {HelpPath(result.CommandResult.Command)}--help");
             return ExitCodes.Usage;
+        }
+        var verbName = result.CommandResult.Command.Name;
+        if (result.Action == result.CommandResult.Command.Action && s_boundToProcessor.Contains(verbName)
+            && RuntimeInformation.ProcessArchitecture != Architecture.X64)
+        {
+            throw new ToolException(
+                $"'{verbName}' is for x86-64; on this machine programs are recorded with run, listen or NATIVEHEAP_OUT",
+                ExitCodes.Target);
         }
         return result.Invoke(new InvocationConfiguration
         {

@@ -14,9 +14,13 @@ public static class HostDiagnosis
     public static IReadOnlyList<Finding> Examine() =>
         [Machine(), Kernel(), CLibrary(), AddressSpace(), Descriptors(), Tracing(), PerformanceEvents()];
 
-    private static Finding Machine() => RuntimeInformation.OSArchitecture == Architecture.X64
-        ? Finding.Ok("machine", "x86-64")
-        : Finding.Fails("machine", $"{RuntimeInformation.OSArchitecture}", "use an x86-64 machine; on aarch64 programs are recorded to a file (NATIVEHEAP_OUT), which convert reads on x86-64");
+    private static Finding Machine() => RuntimeInformation.OSArchitecture switch
+    {
+        Architecture.X64 => Finding.Ok("machine", "x86-64"),
+        Architecture.Arm64 => Finding.Note(
+            "machine", "aarch64: programs are recorded; attach, check, objects and refs are for x86-64, .NET code has no names"),
+        var other => Finding.Fails("machine", $"{other}", "use an x86-64 or aarch64 machine"),
+    };
 
     private static Finding Kernel()
     {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using NativeHeap.Memory.Proc;
 
 namespace NativeHeap.Memory.Holding;
@@ -45,7 +46,9 @@ public sealed partial class Tracer : IDisposable
 
     /// <summary>Whether the system lets us trace anybody at all: a seccomp filter may not, nor the strictest scope of
     /// Yama.</summary>
-    public static bool IsPossible => !Ptrace.Seize(NoThread, 0) && Ptrace.Error == Ptrace.Esrch;
+    public static bool IsPossible =>
+        RuntimeInformation.ProcessArchitecture == Architecture.X64
+        && !Ptrace.Seize(NoThread, 0) && Ptrace.Error == Ptrace.Esrch;
 
     /// <summary>Whether we have the capability to trace and read whom we like, whatever they are (CAP_SYS_PTRACE).</summary>
     public static bool HasCapability =>
