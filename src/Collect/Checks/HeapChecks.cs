@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using System.Text;
 using NativeHeap.Collect.Server;
 using NativeHeap.Collect.Sessions;
@@ -18,10 +17,7 @@ namespace NativeHeap.Collect.Checks;
 /// meanwhile.</remarks>
 internal sealed class HeapChecks : IDisposable
 {
-    private static readonly TimeSpan HoldPatience = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
-    private const string RecordingEnded = "its recording ended";
+    internal const string RecordingEnded = "its recording ended";
 
     private static readonly Dictionary<int, ulong> NoStarts = [];
 
@@ -30,13 +26,9 @@ internal sealed class HeapChecks : IDisposable
     private readonly Func<string, int, bool, CheckVerdict>? _judge;
     private readonly string _tracePath;
     private readonly CheckLevel? _atEnd;
-    private readonly TimeSpan _limit;
     private readonly bool _isSampled;
-    private readonly bool _mayTrace = Tracer.IsPossible;
-    private readonly bool _mayReadAll = Tracer.IsPossible && Tracer.HasCapability; // also what its user may not read
-    private readonly Lazy<Tracer> _tracer; // who only records pays for no threads
+    private readonly HeapLook _look;
     private readonly BlockingCollection<Action> _work = [];
-    private readonly CancellationTokenSource _closing = new();
     private readonly Lazy<Thread> _thread;
 
     private readonly ConcurrentDictionary<int, bool> _greeting = []; // pids that have said hello and are not recorded yet
@@ -57,14 +49,8 @@ internal sealed class HeapChecks : IDisposable
         _drain = drain;
         _examiner = examiner;
         _atEnd = options.CheckAtEnd;
-        _limit = options.CheckTime;
         _isSampled = options.SampleBytes != 0;
-        _tracer = new Lazy<Tracer>(() =>
-        {
-            var tracer = new Tracer();
-            tracer.Ending += Held;
-            return tracer;
-        });
+        _look = new HeapLook(drain, examiner, options.CheckTime, Held);
         recording.CheckWanted += (process, slot) => Wanted(recording, process, slot);
         _thread = new Lazy<Thread>(() =>
         {
@@ -76,8 +62,6 @@ internal sealed class HeapChecks : IDisposable
 
     /// <summary>A fault of ours ended the checks; processes that were held go on. On the thread of checks.</summary>
     public event Action<Exception>? Faulted;
-
-    private sealed record Finding(ulong StartedNs, long HeldNs, bool IsComplete, byte[] Graph);
 
     private bool LooksAtEnds => _atEnd is CheckLevel.Normal or CheckLevel.Strict;
 
@@ -95,12 +79,12 @@ internal sealed class HeapChecks : IDisposable
             checks |= CheckReason.Exit;
         }
 
-        if (LooksAtEnds && !_mayReadAll)
+        if (LooksAtEnds && !_look.MayReadAll)
         {
             checks |= CheckReason.AnyEnd;
         }
 
-        region.AskForChecks((uint)checks, _mayReadAll ? 0 : ThreadParking.Signal);
+        region.AskForChecks((uint)checks, _look.MayReadAll ? 0 : ThreadParking.Signal);
     }
 
     /// <summary>A process has said hello, and waits for the answer: it is traced from now on. The poll thread.</summary>
@@ -113,7 +97,7 @@ internal sealed class HeapChecks : IDisposable
         }
 
         _greeting[pid] = true;
-        if (_tracer.Value.Follow(pid) is { } refusal)
+        if (_look.Follow(pid) is { } refusal)
         {
             _drain.Post(_ => _refusals[pid] = refusal);
         }
@@ -188,7 +172,7 @@ internal sealed class HeapChecks : IDisposable
 
     private void CheckNow(ProcessId process, int pid, Action<int?, string?> answer)
     {
-        _closing.Token.ThrowIfCancellationRequested();
+        _look.Closing.ThrowIfCancellationRequested();
         if (_isSampled)
         {
             answer(null, "its recording is sampled: most blocks are not known");
@@ -196,14 +180,14 @@ internal sealed class HeapChecks : IDisposable
         }
 
         var started = Heartbeat.Clock();
-        if (TryHold(process, pid, out var problem) is not { } held
-            || TakeHeap(process, held, NoStarts) is not { } heap)
+        if (_look.TryHold(process, pid, out var problem) is not { } held
+            || _look.Take(process, held, NoStarts) is not { } heap)
         {
             answer(null, problem ?? "it is ending");
             return;
         }
 
-        var finding = Examine(heap, started);
+        var finding = _look.Examine(heap, started);
         _drain.Post(recording =>
         {
             var number = Add(recording, process, "asked", finding);
@@ -220,12 +204,9 @@ internal sealed class HeapChecks : IDisposable
             return;
         }
 
-        _closing.Cancel();
+        _look.Cancel();
         _work.CompleteAdding();
-        if (_tracer.IsValueCreated)
-        {
-            _tracer.Value.Dispose();
-        }
+        _look.Dispose();
 
         if (_thread.IsValueCreated)
         {
@@ -247,7 +228,7 @@ internal sealed class HeapChecks : IDisposable
     {
         if (_done.Add(process))
         {
-            Enqueue(() => Finish(process, TakeHeap(process, held, NoStarts), started));
+            Enqueue(() => Finish(process, _look.Take(process, held, NoStarts), started));
         }
         else
         {
@@ -259,7 +240,7 @@ internal sealed class HeapChecks : IDisposable
     private void Postpone(IHeldProcess held, ulong started)
     {
         _early[held.Pid] = (held, started);
-        _ = Task.Delay(HoldPatience, _closing.Token).ContinueWith(
+        _ = Task.Delay(HeapLook.HoldPatience, _look.Closing).ContinueWith(
             _ => _drain.Post(_ =>
             {
                 if (_early.Remove(held.Pid, out var end))
@@ -322,7 +303,7 @@ internal sealed class HeapChecks : IDisposable
             return;
         }
 
-        if (reason == CheckReason.AnyEnd && _mayTrace && ParkedProcess.CanRead(pid))
+        if (reason == CheckReason.AnyEnd && _look.MayTrace && ParkedProcess.CanRead(pid))
         {
             recording.EndCheck(process, slot.CheckWanted); // it is looked at in its very end
             return;
@@ -334,9 +315,9 @@ internal sealed class HeapChecks : IDisposable
             var starts = new Dictionary<int, ulong> { [(int)Math.Min(slot.CheckThread, int.MaxValue)] = slot.CheckStack };
             CheckVerdict? verdict = null;
             if (!(isAsked && _isSampled)
-                && TryHold(process, pid, out _) is { } held && TakeHeap(process, held, starts) is { } heap)
+                && _look.TryHold(process, pid, out _) is { } held && _look.Take(process, held, starts) is { } heap)
             {
-                var finding = Examine(heap, started);
+                var finding = _look.Examine(heap, started);
                 if (isAsked)
                 {
                     verdict = Judge(process, finding, reason == CheckReason.AskedSince);
@@ -382,7 +363,7 @@ internal sealed class HeapChecks : IDisposable
 
     private CheckVerdict? Judge(ProcessId process, Finding finding, bool sinceLast)
     {
-        var number = AskDrain(recording =>
+        var number = _look.Ask(recording =>
         {
             var added = Add(recording, process, "asked", finding);
             _drain.Flush();
@@ -419,96 +400,11 @@ internal sealed class HeapChecks : IDisposable
     {
         if (heap is not null)
         {
-            var finding = Examine(heap, started, isEnding: true);
+            var finding = _look.Examine(heap, started, isEnding: true);
             _drain.Post(recording => Add(recording, process, Word(_atEnd!.Value), finding));
             heap.Held.Dispose(); // its end is noted after its check
         }
     }
-
-    // ---- the thread of checks ----
-
-    private IHeldProcess? TryHold(ProcessId process, int pid, out string? problem)
-    {
-        var parking = new ThreadParking(_drain, process, _closing.Token);
-        if (!_mayTrace)
-        {
-            return ParkedProcess.TryPark(pid, parking, HoldPatience, out problem);
-        }
-
-        problem = null;
-        if (!_mayReadAll && !ParkedProcess.CanRead(pid)
-            && CopiedProcess.TryTake(pid, parking, HoldPatience, out _) is { } copy)
-        {
-            return copy;
-        }
-
-        // One that can neither be read nor copied is held all the same: what it has not freed is known.
-        return _tracer.Value.TryHold(pid, HoldPatience, out problem);
-    }
-
-    private HeldHeap? TakeHeap(ProcessId process, IHeldProcess held, IReadOnlyDictionary<int, ulong> stackStarts)
-    {
-        var (blocks, ignored) = AskDrain(recording => (recording.TakeBlocks(process), recording.IgnoredBlocks(process)));
-        if (blocks is not null)
-        {
-            ulong? wentOn = held.GoOnIfCopied() ? Heartbeat.Clock() : null;
-            return new HeldHeap(
-                process, held, blocks, ShimMemory.Find(held), stackStarts, ignored, ShimMemory.RootRegions(held))
-            {
-                WentOnNs = wentOn,
-            };
-        }
-
-        held.Dispose();
-        return null;
-    }
-
-    // Lets it go as soon as nothing more is to be read; but of one at its end the check is to be known before the end is.
-    private Finding Examine(HeldHeap heap, ulong started, bool isEnding = false)
-    {
-        using var time = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token);
-        time.CancelAfter(_limit);
-        using var blocks = heap.Blocks;
-        var encode = TryExamine(heap, time.Token, out var problem);
-        var heldNs = (long)((heap.WentOnNs ?? Heartbeat.Clock()) - started);
-        if (!isEnding)
-        {
-            heap.Held.Dispose();
-        }
-
-        var graph = problem is null
-            ? encode!()
-            : _examiner.NotFreed(blocks, false, "not freed, reachability unknown: " + problem);
-        return new Finding(started, heldNs, problem is null, graph);
-    }
-
-    private Func<byte[]>? TryExamine(HeldHeap heap, CancellationToken cancellation, out string? problem)
-    {
-        Func<byte[]>? encode = null;
-        if (heap.Held.Mappings.Count == 0)
-        {
-            problem = "its memory may not be read";
-            return null;
-        }
-
-        try
-        {
-            encode = _examiner.Examine(heap, cancellation);
-            problem = null;
-        }
-        catch (OperationCanceledException)
-        {
-            problem = _closing.IsCancellationRequested
-                ? RecordingEnded
-                : $"the check took longer than {_limit.TotalSeconds.ToString(CultureInfo.InvariantCulture)} s";
-        }
-
-        problem = heap.Held.IsThere ? problem : "it died while it was looked at";
-
-        return encode;
-    }
-
-    private T AskDrain<T>(Func<Recording, T> question) => _drain.Ask(question, Patience, _closing.Token);
 
     private void Enqueue(Action action)
     {
