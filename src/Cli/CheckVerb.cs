@@ -1,5 +1,4 @@
 using System.CommandLine;
-using NativeHeap.Analysis.Suppressions;
 using NativeHeap.Collect.Checks;
 using NativeHeap.Collect.Launching;
 using NativeHeap.Collect.Sessions;
@@ -50,20 +49,9 @@ internal static class CheckVerb
         DefaultValueFactory = _ => 23,
     };
 
-    private static readonly Option<string[]> Suppressions = new("--suppressions")
-    {
-        HelpName = "FILE",
-        Description = "Leaks not to report: lines of LeakSanitizer (leak:PATTERN), blocks of valgrind, or both. May be given several times.",
-        Arity = ArgumentArity.OneOrMore,
-        AllowMultipleArgumentsPerToken = false,
-    };
-
-    private static readonly Option<string> DefaultSuppressions = new("--default-suppressions")
-    {
-        HelpName = "yes|no",
-        Description = "Whether leaks are left out, too, that the C library is known for (src/Analysis/Suppressions/builtin.supp) or the program itself names by __lsan_default_suppressions (default yes).",
-        DefaultValueFactory = _ => "yes",
-    };
+    private static readonly SuppressionOptions Suppressions = new(
+        "Leaks not to report: lines of LeakSanitizer (leak:PATTERN), blocks of valgrind, or both. May be given several times.",
+        "Whether leaks are left out, too, that the C library is known for (src/Analysis/Suppressions/builtin.supp) or the program itself names by __lsan_default_suppressions (default yes).");
 
     private static readonly Option<string?> GenSuppressions = new("--gen-suppressions")
     {
@@ -100,7 +88,6 @@ internal static class CheckVerb
     public static Verb Create()
     {
         Level.AcceptOnlyFromAmong("normal", "strict", "draconian");
-        DefaultSuppressions.AcceptOnlyFromAmong("yes", "no");
         var verb = new Verb(
             "check",
             "Finds memory that a program has lost, at its end or now.",
@@ -109,7 +96,7 @@ internal static class CheckVerb
             "nativeheap check --suppressions known.supp --gen-suppressions new.supp -- ./server --selftest",
             "nativeheap check -p 4711 --since-last")
         {
-            Pid, SinceLast, Level, ShowKinds, ErrorKinds, ErrorCode, Suppressions, DefaultSuppressions, GenSuppressions,
+            Pid, SinceLast, Level, ShowKinds, ErrorKinds, ErrorCode, Suppressions.Files, Suppressions.Default, GenSuppressions,
             TimeLimit, Json, JUnit, Output, Force, Command,
         };
         verb.SetAction(Run);
@@ -154,19 +141,12 @@ internal static class CheckVerb
             ErrorExitCode = code is >= 0 and <= 255
                 ? code
                 : throw new ToolException("--error-exitcode is 0 to 255", ExitCodes.Usage),
-            Suppressions = SuppressionsOf(result),
+            Suppressions = Suppressions.Read(result),
             Json = result.GetValue(Json) is { } file ? Present.OutputFile.Plan(file, force) : null,
             JUnit = result.GetValue(JUnit) is { } xml ? Present.OutputFile.Plan(xml, force) : null,
             Suggests = result.GetResult(GenSuppressions) is not null,
             Suggestions = result.GetValue(GenSuppressions) is { } list ? Present.OutputFile.Plan(list, force) : null,
         };
-    }
-
-    private static LeakSuppressions SuppressionsOf(ParseResult result)
-    {
-        var own = (result.GetValue(Suppressions) ?? [])
-            .Aggregate(LeakSuppressions.None, (all, path) => all.Then(LeakSuppressions.Read(path)));
-        return result.GetValue(DefaultSuppressions) == "no" ? own : own.Then(LeakSuppressions.BuiltIn);
     }
 
     private static HashSet<LeakKind> Kinds(ParseResult result, Option<string> option)

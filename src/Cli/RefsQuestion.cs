@@ -1,5 +1,6 @@
 using System.Globalization;
 using NativeHeap.Analysis;
+using NativeHeap.Analysis.Suppressions;
 using NativeHeap.Collect.Sessions;
 using NativeHeap.Graph.Objects;
 using NativeHeap.Model;
@@ -28,6 +29,9 @@ internal sealed record RefsQuestion
 
     /// <summary>The number of a leak of the last heap-check.</summary>
     public int? Leak { get; init; }
+
+    /// <summary>What that check was given: suppressed leaks have no number.</summary>
+    public LeakSuppressions Suppressions { get; init; } = LeakSuppressions.BuiltIn;
 
     /// <summary>A function by which, or on whose behalf, a block was allocated; a part of its name.</summary>
     public string? Stack { get; init; }
@@ -113,7 +117,7 @@ internal sealed record RefsQuestion
 
     private Leak LeakOf(Profile profile, int? pid)
     {
-        var check = profile.LeakChecks().LastOrDefault(check => pid is null || check.Process.Pid == pid)
+        var check = profile.LeakChecks(Suppressions).LastOrDefault(check => pid is null || check.Process.Pid == pid)
             ?? throw new ToolException(
                 $"{profile.Path} has no heap-check{(pid is null ? "" : $" of process {pid}; make one first: nativeheap check -p {pid}")}",
                 pid is null ? ExitCodes.Input : ExitCodes.Target);

@@ -25,6 +25,9 @@ internal static class RefsVerb
     private static readonly Option<int?> LeakNumber = Quantities.NumberOption(
         "--leak", "N", "The N-th leak of the last heap-check of the process's recording, or of a trace.");
 
+    private static readonly SuppressionOptions Suppressions = new(
+        "With --leak: what the check was given, for suppressed leaks have no number.", "With --leak: what the check was given (default yes).");
+
     private static readonly Option<string?> Stack = new("--stack")
     {
         HelpName = "FUNCTION",
@@ -54,7 +57,7 @@ internal static class RefsVerb
             "nativeheap refs -p 4711 --stack Receipt.Print",
             "nativeheap refs core.4711 --type Shop.Order --all 3")
         {
-            Target, HeapTarget.PidOption, Type, LeakNumber, Stack, All, Output, Force, Json,
+            Target, HeapTarget.PidOption, Type, LeakNumber, Suppressions.Files, Suppressions.Default, Stack, All, Output, Force, Json,
         };
         verb.SetAction(Run);
         return verb;
@@ -70,6 +73,7 @@ internal static class RefsVerb
             Address = words.Count > 0 ? Address(words.Dequeue()) : null,
             Type = result.GetValue(Type),
             Leak = result.GetValue(LeakNumber),
+            Suppressions = Suppressions.Read(result),
             Stack = result.GetValue(Stack),
             Most = result.GetValue(All) ?? 1,
         };

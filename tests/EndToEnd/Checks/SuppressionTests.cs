@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace NativeHeap.EndToEnd.Checks;
 
 /// <summary>Leaks that are known: files of LeakSanitizer and of valgrind, and what the check itself suggests.</summary>
@@ -37,6 +39,24 @@ public sealed class SuppressionTests : IDisposable
         Assert.Contains(
             $"suppression 'lose' ({file}:2) was not used: 150 bytes in 2 blocks match, more than its maximum of 1 blocks",
             run.Check.Notes, StringComparison.Ordinal);
+    }
+
+    // "lose" is what main calls; its leak comes first, for it is the largest that is lost.
+    [Theory]
+    [InlineData(100)]
+    [InlineData(10, "--suppressions", "known.supp")]
+    public void Refs_numbers_leaks_as_the_check_did_that_was_given_the_same(long bytes, params string[] suppressed)
+    {
+        _folder.Write("known.supp", "{\n   known\n   Memcheck:Leak\n   fun:calloc\n   fun:lose\n   ...\n}\n"); // the module is called so, too
+        var trace = _folder["trace.nheap"];
+        string[] given = [.. suppressed.Select(word => word.EndsWith(".supp", StringComparison.Ordinal) ? _folder[word] : word)];
+        string[] options = ["-o", trace, "--level", "draconian", .. given];
+        var run = CheckRun.Run(_folder, [Built.Target("lose"), "_exit"], null, options);
+        Assert.Equal(bytes, run.Check.Address(1).Bytes);
+
+        var refs = JsonDocument.Parse(
+            Program.Run(["dotnet", Built.Command, "refs", trace, "--leak", "1", "--json", .. given]).Expect(0).Output);
+        Assert.Equal(run.Check.Address(1).Address, refs.RootElement.GetProperty("target").GetProperty("address").GetString());
     }
 
     [Fact]

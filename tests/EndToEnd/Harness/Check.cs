@@ -44,6 +44,13 @@ internal sealed class Check(JsonElement json)
         .GroupBy(leak => leak.GetProperty("kind").GetString()!, Sum)
         .ToDictionary(kind => kind.Key, kind => (kind.Sum(sum => sum.Bytes), kind.Sum(sum => sum.Blocks)));
 
+    /// <summary>The leak of a number: an example's address, and the bytes of all.</summary>
+    public (string Address, long Bytes) Address(int id)
+    {
+        var found = json.GetProperty("leaks").EnumerateArray().Single(leak => leak.GetProperty("id").GetInt32() == id);
+        return (found.GetProperty("address").GetString()!, found.GetProperty("bytes").GetInt64());
+    }
+
     public IReadOnlyList<(string Pattern, long Bytes, long Blocks)> SuppressionsUsed =>
         [.. json.GetProperty("suppressions_used").EnumerateArray().Select(
             used => (used.GetProperty("pattern").GetString()!, Sum(used).Bytes, Sum(used).Blocks))];
