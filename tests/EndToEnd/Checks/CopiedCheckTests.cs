@@ -46,7 +46,7 @@ public sealed class CopiedCheckTests : IDisposable
         int? copy = null;
         Assert.True(SpinWait.SpinUntil(() => check.IsCompleted || (copy = Child()) is not null, s_patience));
         Assert.True(copy is not null, check.IsCompleted ? (await check).Outcome.Errors : "there is no copy");
-        Signals.Send(copy.Value, Signals.Stop);
+        StopWithoutDescriptors(copy.Value);
 
         var meanwhile = Said();
         Signals.Send(copy.Value, Signals.Continue);
@@ -58,6 +58,27 @@ public sealed class CopiedCheckTests : IDisposable
         CheckRun.Now(_folder, Pid, "--since-last").Outcome.Expect(0); // as often as one likes
         Assert.True(SpinWait.SpinUntil(() => Child() is null, s_patience));
         Assert.Equal("closed, no children", Said());
+    }
+
+    // It closes them first thing.
+    private static void StopWithoutDescriptors(int copy)
+    {
+        Assert.True(
+            SpinWait.SpinUntil(
+                () =>
+                {
+                    Signals.Send(copy, Signals.Stop);
+                    var isReady = !Directory.EnumerateFiles($"/proc/{copy}/fd").Any(
+                        descriptor => File.ResolveLinkTarget(descriptor, false)?.Name.StartsWith("pipe:", StringComparison.Ordinal) == true);
+                    if (!isReady)
+                    {
+                        Signals.Send(copy, Signals.Continue);
+                    }
+
+                    return isReady;
+                },
+                s_patience),
+            "it keeps the program's pipes open");
     }
 
     private int? Child() => int.TryParse(
