@@ -13,6 +13,7 @@ test_needs="$build_needs ninja:ninja-build clang-format:clang-format shellcheck:
   /usr/include/x86_64-linux-gnu/libunwind.h:libunwind-dev /usr/include/gtest/gtest.h:libgtest-dev"
 # Without npm and pip tests that need the schema or the definitions of another program are skipped.
 test_wishes="$build_wishes npm:npm pip3:python3-pip"
+soak_needs="$test_needs /usr/lib/postgresql/15/bin/pgbench:postgresql-15 java:default-jre-headless javac:default-jdk-headless"
 bench_needs="$build_needs heaptrack:heaptrack sqlite3:sqlite3 /usr/bin/python3:python3 redis-server:redis-server
   redis-benchmark:redis-tools node:nodejs curl:curl /usr/lib/x86_64-linux-gnu/libjemalloc.so.2:libjemalloc2
   /usr/lib/x86_64-linux-gnu/libtcmalloc.so.4:libgoogle-perftools4"

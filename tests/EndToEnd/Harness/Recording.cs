@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 
@@ -28,6 +29,18 @@ internal sealed class Recording : IDisposable
 
     /// <summary>How it ended; waits for the end.</summary>
     public Outcome Outcome => _outcome ??= _program.Wait();
+
+    /// <summary>Waits for a server; fails when it ends before, or takes longer than a minute.</summary>
+    public void Await(Func<bool> ready)
+    {
+        var clock = Stopwatch.StartNew();
+        while (!ready())
+        {
+            Assert.False(HasEnded, $"it ended before it was ready: {(HasEnded ? Outcome : null)}");
+            Assert.True(clock.Elapsed < TimeSpan.FromMinutes(1), "it does not get ready");
+            Thread.Yield();
+        }
+    }
 
     /// <summary>What <c>report --json</c> says of the trace; waits for the end.</summary>
     public Report Report => _report ??= ReadReport();

@@ -1,13 +1,9 @@
-using System.Diagnostics;
-
 namespace NativeHeap.EndToEnd.Programs;
 
 /// <summary>Servers answer the same under the profiler, and end when they are told to.</summary>
 public sealed class ServersTests : IDisposable
 {
     private const int Interrupt = 2, Quit = 3, Terminate = 15;
-
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
 
     private readonly TempFolder _folder = new();
 
@@ -19,7 +15,7 @@ public sealed class ServersTests : IDisposable
         var socket = _folder["redis.sock"];
         using var trace = Recording.Start(
             _folder, ["redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--dir", _folder.Path]);
-        Await(trace, () => Program.Run(["redis-cli", "-s", socket, "ping"]).Output == "PONG\n");
+        trace.Await(() => Program.Run(["redis-cli", "-s", socket, "ping"]).Output == "PONG\n");
         var benchmark = Program.Run(
             ["redis-benchmark", "-s", socket, "-n", "20000", "-c", "20", "-q", "-t", "set,get,lpush,zadd,mset"]).Expect(0);
         Assert.Equal(5, benchmark.Output.Split('\n').Count(line => line.Contains("requests per second", StringComparison.Ordinal)));
@@ -54,7 +50,7 @@ public sealed class ServersTests : IDisposable
             """);
         using var trace = Recording.Start(_folder, ["nginx", "-e", "stderr", "-c", configuration]);
         string[] get = ["curl", "-s", "--compressed", "--unix-socket", socket, $"http://localhost/index.txt?[1-{Requests}]"];
-        Await(trace, () => Program.Run(["curl", "-s", "--unix-socket", socket, "http://localhost/index.txt"]).ExitCode == 0);
+        trace.Await(() => Program.Run(["curl", "-s", "--unix-socket", socket, "http://localhost/index.txt"]).ExitCode == 0);
         var answers = Program.Run(get).Expect(0);
         Assert.Equal(Requests * body.Length, answers.Output.Length);
         Assert.Equal(string.Concat(Enumerable.Repeat(body, Requests)), answers.Output);
@@ -73,7 +69,7 @@ public sealed class ServersTests : IDisposable
         var socket = _folder["web.sock"];
         var application = WebApplication.Build(_folder);
         using var trace = Recording.Start(_folder, ["dotnet", application, "--urls", $"http://unix:{socket}"]);
-        Await(trace, () => Program.Run(["curl", "-s", "--unix-socket", socket, "http://localhost/hello/x"]).ExitCode == 0);
+        trace.Await(() => Program.Run(["curl", "-s", "--unix-socket", socket, "http://localhost/hello/x"]).ExitCode == 0);
         var answers = Program.Run(
             ["curl", "-s", "--unix-socket", socket, $"http://localhost/hello/[1-{Requests}]"]).Expect(0);
         var expected = string.Concat(Enumerable.Range(1, Requests).Select(WebApplication.Hello));
@@ -90,19 +86,8 @@ public sealed class ServersTests : IDisposable
         var ready = _folder["ready"];
         using var trace = Recording.Start(
             _folder, ["sh", "-c", $"trap 'echo told; exit 9' INT; touch {ready}; while :; do sleep 0.05; done"]);
-        Await(trace, () => File.Exists(ready));
+        trace.Await(() => File.Exists(ready));
         Signals.Send(trace.Pid, Interrupt);
         Assert.Equal("told\n", trace.Outcome.Expect(9).Output);
-    }
-
-    private static void Await(Recording recording, Func<bool> ready)
-    {
-        var clock = Stopwatch.StartNew();
-        while (!ready())
-        {
-            Assert.False(recording.HasEnded, $"it ended before it was ready: {(recording.HasEnded ? recording.Outcome : null)}");
-            Assert.True(clock.Elapsed < s_patience, "it does not get ready");
-            Thread.Yield();
-        }
     }
 }
