@@ -90,6 +90,27 @@ static inline void nativeheap_enable_leaks(void) {
     }
 }
 
+/* For allocators of a program's own (pools, arenas): a block was given out, or is about to be taken back. Its stack is
+ * recorded with the entry `pool`. It lies in memory that malloc or mmap gave, and malloc's block is counted, too: what
+ * is of `pool` in a report is part of the rest and not more of it. A heap-check, `refs` and the table of resident
+ * memory know the memory around it alone. Each address has one such block at a time; an arena that drops all its blocks
+ * at once says so for each. Tell of a block before somebody else has it, and of its end before its memory is given
+ * anew. Weak references, so that a pool pays for a test of a pointer where there is no profiler; a program that is
+ * attached to has bound them before, and its pools are not seen. */
+__attribute__((weak)) void nativeheap_block_allocated(const void* block, size_t bytes);
+__attribute__((weak)) void nativeheap_block_freed(const void* block);
+
+static inline void nativeheap_pool_allocated(const void* block, size_t bytes) {
+    if (nativeheap_block_allocated != NULL) {
+        nativeheap_block_allocated(block, bytes);
+    }
+}
+static inline void nativeheap_pool_freed(const void* block) {
+    if (nativeheap_block_freed != NULL) {
+        nativeheap_block_freed(block);
+    }
+}
+
 #ifdef __cplusplus
 } /* extern "C" */
 

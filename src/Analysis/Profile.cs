@@ -78,6 +78,9 @@ public sealed class Profile : IDisposable
     /// <summary>What was allocated, over all processes or those of one pid.</summary>
     public Totals Totals(int? pid = null) => Checked(() => TotalsSum.Of(_trace, new ProcessSelection(_trace, pid)));
 
+    /// <summary>What of <see cref="Totals"/> lies in other blocks that are in them, too.</summary>
+    public PoolTotals Pools(int? pid = null) => Checked(() => PoolTotals.Of(_trace, new ProcessSelection(_trace, pid)));
+
     /// <summary>The stacks and what they cost.</summary>
     public StackAnswer Ask(StackQuestion question) => Checked(() => Answer(question));
 

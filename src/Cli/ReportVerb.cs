@@ -100,6 +100,11 @@ internal static class ReportVerb
             Messages.Warn(note);
         }
 
+        if (RunSummary.OfPools(profile, question.Pid) is { } pools)
+        {
+            Messages.Say(pools);
+        }
+
         if (json)
         {
             using var output = Console.OpenStandardOutput();

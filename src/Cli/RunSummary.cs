@@ -28,6 +28,18 @@ internal static class RunSummary
         Messages.Say(text.ToString());
     }
 
+    /// <summary>What of the totals pools told of, in words; null: nothing.</summary>
+    public static string? OfPools(Profile profile, int? pid)
+    {
+        var pools = profile.Pools(pid);
+        var about = Mark(profile);
+        return pools.Blocks == 0
+            ? null
+            : $"of the totals, pools of the program gave {about}{Words.Bytes(pools.Bytes)} in {about}{Words.Count(pools.Blocks, "block")} "
+                + $"(live at the end {about}{Words.Bytes(pools.LiveBytes)} in {about}{Words.Count(pools.LiveBlocks, "block")}): "
+                + "they lie in memory that is counted itself where malloc gave it\n";
+    }
+
     // As reports mark estimates.
     private static string Mark(Profile profile) => profile.Info.Exact ? "" : "~";
 
@@ -45,6 +57,7 @@ internal static class RunSummary
         text.Append(peak.IsExact ? "" : $" (threads ran at once: {Words.Bytes(peak.LowBytes)} to {Words.Bytes(peak.HighBytes)})");
         text.Append(CultureInfo.InvariantCulture, $", live at the end {about}{Words.Bytes(totals.LiveBytes)} in {about}");
         text.Append(Words.Count(totals.LiveBlocks, "block")).Append('\n');
+        text.Append(OfPools(profile, null));
         if (!profile.Info.Exact)
         {
             text.Append(CultureInfo.InvariantCulture, $"ESTIMATES from samples, one in {Words.Bytes(profile.Info.SampleBytes ?? 0)} on average\n");

@@ -387,7 +387,7 @@ internal sealed class BatchFiller
     {
         var blocks = new List<LiveBlock>((int)Math.Min(process.Heap.Blocks.Count, mostBlocks));
         process.Heap.Blocks.CopyTo(blocks, mostBlocks);
-        foreach (var block in blocks)
+        foreach (var block in blocks.Where(block => !block.IsPools)) // they lie in the others
         {
             to.Blocks.Add(new BlockRow(
                 process.Id, block.Address, block.Bytes, new StackId(process.Heap.Stacks[block.Stack].StackId),

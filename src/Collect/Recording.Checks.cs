@@ -13,8 +13,8 @@ public sealed partial class Recording
     /// <summary>A process waits for a heap-check; see <see cref="EndCheck"/>. Raised by <see cref="DrainOnce"/>.</summary>
     public event Action<ProcessId, SlotRecord>? CheckWanted;
 
-    /// <summary>Every live block of a process, as of everything it has written; <see cref="HeapBlock.Stack"/> is the
-    /// trace's stack. The caller disposes it.</summary>
+    /// <summary>Every live block of a process, as of everything it has written, without those of pools, which lie in them;
+    /// <see cref="HeapBlock.Stack"/> is the trace's stack. The caller disposes it.</summary>
     /// <param name="process">A process that does not write meanwhile.</param>
     /// <returns>Null when it has ended, or there is no such process.</returns>
     public HeapBlocks? TakeBlocks(ProcessId process)
@@ -29,7 +29,13 @@ public sealed partial class Recording
         tracked.ResolveStacks(mayWait: false);
         var heap = tracked.Heap;
         var blocks = new HeapBlocks((int)Math.Min(heap.Blocks.Count, int.MaxValue / 2));
-        heap.Blocks.ForEach(block => blocks.Add(block.Address, (ulong)block.Bytes, heap.Stacks[block.Stack].StackId));
+        heap.Blocks.ForEach(block =>
+        {
+            if (!block.IsPools)
+            {
+                blocks.Add(block.Address, (ulong)block.Bytes, heap.Stacks[block.Stack].StackId);
+            }
+        });
         return blocks;
     }
 

@@ -236,7 +236,8 @@ public sealed partial class Recording : IDisposable
     public void AddPause(ProcessId process, GcPause pause) =>
         _committer.Batch.Pauses.Add((process, pause with { TimeNs = RelativeNs((ulong)pause.TimeNs) }));
 
-    /// <summary>Where the live blocks of a process are, as of now, and their requested sizes. The caller disposes it.</summary>
+    /// <summary>Where the live blocks of a process are, as of now, and their requested sizes, without those of pools, which lie
+    /// in them. The caller disposes it.</summary>
     /// <param name="process">It may go on writing.</param>
     /// <returns>Null when not all of them are known (<see cref="KnowsBlocks"/>), or they are too many.</returns>
     public HeapBlocks? TakeAddresses(ProcessId process)
@@ -247,7 +248,13 @@ public sealed partial class Recording : IDisposable
         }
 
         var blocks = new HeapBlocks((int)tracked.Heap.Blocks.Count);
-        tracked.Heap.Blocks.ForEach(block => blocks.Add(block.Address, (ulong)block.Bytes, 0));
+        tracked.Heap.Blocks.ForEach(block =>
+        {
+            if (!block.IsPools)
+            {
+                blocks.Add(block.Address, (ulong)block.Bytes, 0);
+            }
+        });
         return blocks;
     }
 

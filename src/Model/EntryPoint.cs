@@ -29,6 +29,10 @@ public enum EntryPoint
 
     /// <summary>pvalloc.</summary>
     Pvalloc = 9,
+
+    /// <summary>A pool of the program's own, which tells of its blocks (native/include/nativeheap.h). They lie in blocks or
+    /// mappings that are counted, too.</summary>
+    Pool = 10,
 }
 
 /// <summary>The C names of <see cref="EntryPoint"/>.</summary>
@@ -46,6 +50,7 @@ public static class EntryPoints
         EntryPoint.Memalign => "memalign",
         EntryPoint.Valloc => "valloc",
         EntryPoint.Pvalloc => "pvalloc",
+        EntryPoint.Pool => "pool",
         _ => throw new ArgumentOutOfRangeException(nameof(entry)),
     };
 }

@@ -1,3 +1,5 @@
+using NativeHeap.Wire;
+
 namespace NativeHeap.Collect.Heap;
 
 /// <summary>A live block in 24 bytes.</summary>
@@ -17,6 +19,9 @@ internal struct LiveBlock
 
     /// <summary>Milliseconds since the trace's start.</summary>
     public uint BirthMs;
+
+    /// <summary>Whether a pool of the program's own gave it: it lies in another block or a mapping.</summary>
+    public readonly bool IsPools => (Address & WireConstants.PoolBlockBit) != 0;
 
     public readonly long Bytes => (long)(BytesAndThread >> 16);
 

@@ -101,6 +101,8 @@ TEST(BuiltLibrary, exports_the_interposed_functions_and_its_interface_and_nothin
                                                "nativeheap_detach",
                                                "nativeheap_under_loader_lock",
                                                "DllGetClassObject",
+                                               "nativeheap_block_allocated",
+                                               "nativeheap_block_freed",
                                                "nativeheap_check",
                                                "nativeheap_is_recording",
                                                "nativeheap_record",
