@@ -247,7 +247,7 @@ internal sealed unsafe class RingFeed
     {
         bytes = Math.Min(bytes, LiveBlock.MaxBytes);
         heap.Threads[_thread].LastBirth = address;
-        heap.Streams[_stream].Add(heap.BytesAtBirth(address, bytes, _timeMs), _shared.Pass);
+        heap.Streams[_stream].Add(heap.BytesAtBirth(address, order, bytes, _timeMs), _shared.Pass);
         if (heap.TryBirth(address, order, bytes, node, _thread, _stream, _timeMs))
         {
             return;

@@ -159,7 +159,7 @@ internal sealed partial class ProcessHeap : IDisposable
             return false;
         }
 
-        ApplyBirth(address, bytes, node, thread, stream, timeMs);
+        ApplyBirth(address, bytes, node, order, thread, stream, timeMs);
         if (_order.Parked != 0)
         {
             Unpark(stripe);
@@ -178,7 +178,7 @@ internal sealed partial class ProcessHeap : IDisposable
             return false;
         }
 
-        ApplyDeath(address, bytes: 0, temporary, thread, stream, timeMs);
+        ApplyDeath(address, bytes: 0, order, temporary, thread, stream, timeMs);
         if (_order.Parked != 0)
         {
             Unpark(stripe);
@@ -289,12 +289,12 @@ internal sealed partial class ProcessHeap : IDisposable
 
     /// <summary>The bytes that a block at its birth counts for.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public long BytesAtBirth(ulong address, ulong bytes, uint timeMs) =>
-        _weight is null ? (long)bytes : _weight.Of(address, bytes, timeMs).Bytes;
+    public long BytesAtBirth(ulong address, uint order, ulong bytes, uint timeMs) =>
+        _weight is null ? (long)bytes : CountOf(new LiveBlock(address, bytes, luck: order, timeMs)).Bytes;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private (long Blocks, long Bytes) CountOf(in LiveBlock block) =>
-        _weight is null ? (1, block.Bytes) : _weight.Of(block.Address, (ulong)block.Bytes, block.BirthMs);
+        _weight is null ? (1, block.Bytes) : _weight.Of(block);
 
     private void Unpark(uint stripe)
     {
@@ -310,13 +310,13 @@ internal sealed partial class ProcessHeap : IDisposable
         {
             case OperationKind.Birth:
                 TellDelay(operation, ApplyBirth(
-                    operation.Address, operation.Bytes, operation.Node, operation.Thread, operation.Stream,
-                    operation.TimeMs));
+                    operation.Address, operation.Bytes, operation.Node, operation.Order, operation.Thread,
+                    operation.Stream, operation.TimeMs));
                 break;
             case OperationKind.Death:
                 TellDelay(operation, ApplyDeath(
-                    operation.Address, operation.Bytes, operation.Temporary, operation.Thread, operation.Stream,
-                    operation.TimeMs));
+                    operation.Address, operation.Bytes, operation.Order, operation.Temporary, operation.Thread,
+                    operation.Stream, operation.TimeMs));
                 break;
             case OperationKind.Ignored:
                 (_ignored ??= []).Add(operation.Address);
@@ -333,7 +333,8 @@ internal sealed partial class ProcessHeap : IDisposable
     }
 
     // Returns the bytes of a block that stood there still, taken from the stream's sum.
-    private long ApplyBirth(ulong address, ulong size, uint node, ushort threadIndex, int stream, uint timeMs)
+    private long ApplyBirth(
+        ulong address, ulong size, uint node, uint order, ushort threadIndex, int stream, uint timeMs)
     {
         var stack = _indexByNode.Find(node);
         if (stack < 0)
@@ -341,13 +342,7 @@ internal sealed partial class ProcessHeap : IDisposable
             stack = AddStack(node, threadIndex, timeMs);
         }
 
-        var block = new LiveBlock
-        {
-            Address = address,
-            BytesAndThread = LiveBlock.Pack(size, threadIndex),
-            Stack = stack,
-            BirthMs = timeMs,
-        };
+        var block = new LiveBlock(address, size, luck: order, timeMs, stack, threadIndex);
         long displaced = 0;
         if (Blocks.Insert(block, out var previous))
         {
@@ -398,7 +393,8 @@ internal sealed partial class ProcessHeap : IDisposable
     }
 
     // Returns the bytes that it took from the stream's sum.
-    private long ApplyDeath(ulong address, ulong bytes, bool temporary, ushort thread, int stream, uint timeMs)
+    private long ApplyDeath(
+        ulong address, ulong bytes, uint order, bool temporary, ushort thread, int stream, uint timeMs)
     {
         _ignored?.Remove(address);
         if (Blocks.Remove(address, out var block))
@@ -410,7 +406,7 @@ internal sealed partial class ProcessHeap : IDisposable
         }
 
         // A sampled death says how large the block was.
-        var frees = _weight is null ? 1 : _weight.Of(address, bytes, timeMs).Blocks;
+        var frees = CountOf(new LiveBlock(address, bytes, luck: order, timeMs)).Blocks;
         if (_before == HeapBefore.Inherited)
         {
             InheritedFrees += frees;

@@ -12,8 +12,11 @@ namespace NativeHeap.Collect.Heap;
 /// depend on the sampling: those of a stack, of a size, alive at a moment. The variance of a count of n blocks of s
 /// bytes is <c>n (1 - p) / p</c>, that of their bytes <c>n s² (1 - p) / p</c>.</para>
 /// <para>Whole numbers are kept, and rounding to the nearest would be biased where p is not small. So a number x becomes
-/// floor(x + u), whose expectation is x for a u that is even over [0, 1). u comes from the block's address, birth and
-/// size: at its death the same block weighs what it weighed at its birth.</para>
+/// floor(x + u), whose expectation is x for a u that is even over [0, 1); with the fraction f of x, this adds
+/// <c>n p f (1 - f)</c> to the variance of a sum over n blocks. u comes from the block's address, birth, size and luck,
+/// all of which are kept with it: at its death the same block weighs what it weighed at its birth. Luck is the number
+/// of the birth in its address's stripe: a loop gets the same address many times in a millisecond, and if all of these
+/// were rounded the same way, estimates would vary more than the sampling makes them.</para>
 /// </remarks>
 internal sealed class SampleWeight
 {
@@ -31,13 +34,18 @@ internal sealed class SampleWeight
     /// <param name="address">Its address.</param>
     /// <param name="bytes">Its size, at most <see cref="LiveBlock.MaxBytes"/>.</param>
     /// <param name="birthMs">Its birth, in milliseconds since the trace's start.</param>
+    /// <param name="luck">Its <see cref="LiveBlock.Luck"/>.</param>
     /// <returns>Estimates of blocks (at least 1) and bytes.</returns>
-    public (long Blocks, long Bytes) Of(ulong address, ulong bytes, uint birthMs)
+    public (long Blocks, long Bytes) Of(ulong address, ulong bytes, uint birthMs, uint luck)
     {
         var weight = 1 / Probability(bytes);
-        var random = Mix(address ^ Mix(((ulong)birthMs << 48) ^ ((ulong)birthMs >> 16) ^ bytes));
+        var random = Mix(address ^ Mix(((ulong)birthMs << 48) ^ ((ulong)birthMs >> 16) ^ Mix(bytes ^ ((ulong)luck << 48))));
         return (Round(weight, (uint)random), Round(bytes * weight, (uint)(random >> 32)));
     }
+
+    /// <summary>The same of a block as it is kept.</summary>
+    public (long Blocks, long Bytes) Of(in LiveBlock block) =>
+        Of(block.Address, (ulong)block.Bytes, block.BirthMs, block.Luck);
 
     /// <summary>With what probability a block of a size is recorded.</summary>
     public double Probability(ulong bytes)

@@ -88,6 +88,17 @@ public sealed class LiveTableTests
         Assert.Equal(LiveBlock.Pack(LiveBlock.MaxBytes, 1), LiveBlock.Pack(ulong.MaxValue, 1));
     }
 
+    [Theory]
+    [InlineData(0UL, 2047u)]
+    [InlineData((1UL << 36) - 1, 2047u)]
+    [InlineData(1UL << 36, 0u)]
+    [InlineData(LiveBlock.MaxBytes, 0u)]
+    public void A_block_below_64_GiB_keeps_its_luck_beside_its_size(ulong bytes, uint luck)
+    {
+        var block = new LiveBlock { BytesAndThread = LiveBlock.Pack(bytes, 65_535, luck: uint.MaxValue) };
+        Assert.Equal(((long)bytes, luck, 65_535), (block.Bytes, block.Luck, block.Thread));
+    }
+
     private static LiveBlock Block(ulong address, ulong bytes) =>
         new() { Address = address, BytesAndThread = LiveBlock.Pack(bytes, 7) };
 

@@ -23,7 +23,7 @@ public sealed class SampledTests
         long blocks = 0, allBytes = 0;
         for (var i = 0; i < Count; i++)
         {
-            var (count, size) = weight.Of(0x7F0000001000 + ((ulong)i * 16), bytes, (uint)i);
+            var (count, size) = weight.Of(0x7F0000001000 + ((ulong)i * 16), bytes, (uint)i, luck: 0);
             blocks += count;
             allBytes += size;
         }
@@ -35,10 +35,28 @@ public sealed class SampledTests
     }
 
     [Fact]
+    public void Blocks_of_one_address_and_millisecond_are_rounded_each_for_itself()
+    {
+        const int Count = 2000;
+        const ulong Bytes = 4096;
+        var weight = new SampleWeight(1024);
+        var expected = 1 / (1 - Math.Exp(-(Bytes + 1.0) / 1024));
+        var blocks = 0L;
+        for (var luck = 0u; luck < Count; luck++)
+        {
+            blocks += weight.Of(0x1000, Bytes, birthMs: 7, luck).Blocks;
+        }
+
+        var part = expected - Math.Floor(expected);
+        var bound = 6 * Math.Sqrt(Count * part * (1 - part));
+        Assert.InRange(blocks, (Count * expected) - bound, (Count * expected) + bound);
+    }
+
+    [Fact]
     public void The_largest_block_and_mean_can_be_weighed()
     {
-        Assert.Equal((1, (long)LiveBlock.MaxBytes), new SampleWeight(1).Of(0x1000, LiveBlock.MaxBytes, 0));
-        Assert.InRange(new SampleWeight(1UL << 40).Of(0x1000, 0, 0).Blocks, (1L << 40) - 1, (1L << 40) + 2);
+        Assert.Equal((1, (long)LiveBlock.MaxBytes), new SampleWeight(1).Of(0x1000, LiveBlock.MaxBytes, 0, 0));
+        Assert.InRange(new SampleWeight(1UL << 40).Of(0x1000, 0, 0, 0).Blocks, (1L << 40) - 1, (1L << 40) + 2);
     }
 
     [Fact]

@@ -61,12 +61,13 @@ public sealed class KilledTargetTests : IDisposable
 
     private static int Pid(Process recorded) => int.Parse(recorded.StandardOutput.ReadLine()!, CultureInfo.InvariantCulture);
 
-    // Before all of its threads stood still, or after.
+    // Before it was asked to stand still, before all of its threads did, or after.
     private static void AssertSaid(Outcome outcome, int pid)
     {
         outcome.Expect(5);
         string[] lines =
         [
+            $"error: process {pid} could not be checked: it is ending",
             $"error: process {pid} could not be checked: the process has ended",
             "note: not freed, reachability unknown: it died while it was looked at",
         ];
