@@ -18,6 +18,7 @@
 #include "native/interpose/extensions.h"
 #include "native/interpose/loader_lock.h"
 #include "native/interpose/real.h"
+#include "native/interpose/signal_actions.h"
 #include "native/process/elf_lookup.h"
 #include "native/transport/kernel.h"
 
@@ -39,7 +40,7 @@ constexpr uint32_t copy_relocation = R_AARCH64_COPY;
 #endif
 
 constexpr uint32_t most_versions = 8;
-constexpr uint32_t most_changes = most_detours + most_extensions;
+constexpr uint32_t most_changes = most_detours + most_extensions + most_signal_detours;
 
 struct Change {
     const char* name;
@@ -386,6 +387,14 @@ void add_extensions(Detours* to) {
     }
 }
 
+void add_signals(Detours* to) {
+    Detour signals[most_signal_detours];
+    uint32_t count = list_signal_detours(signals);
+    for (uint32_t i = 0; i < count; i++) {
+        to->list[to->count++] = signals[i];
+    }
+}
+
 // Before its symbols are changed.
 int bind_own_calls(dl_phdr_info* info, size_t, void*) {
     if (is_owner(detours, info->dlpi_addr)) {
@@ -435,6 +444,7 @@ bool hook_modules() {
         detours.count = list_detours(standard);
         memcpy(detours.list, standard, detours.count * sizeof(Detour));
         add_extensions(&detours);
+        add_signals(&detours);
     }
     return under_loader_lock(hook, &detours) && detours.good;
 }

@@ -6,6 +6,7 @@
 
 #include "native/process/memory_copy.h"
 #include "native/process/process.h"
+#include "native/process/session.h"
 #include "native/transport/kernel.h"
 
 namespace nh::process {
@@ -76,22 +77,21 @@ void prepare_parking(uint32_t signal) {
         before.sa_handler != SIG_DFL) {
         return;
     }
-    struct sigaction action = {};
-    action.sa_sigaction = park;
-    action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+    struct sigaction action = parking_action();
     if (sigaction(number, &action, nullptr) == 0) {
-        parking_lot.signal = signal;
+        __atomic_store_n(&parking_lot.signal, signal, __ATOMIC_RELEASE);
     }
 }
 
 uint32_t parking_signal() {
-    return static_cast<uint32_t>(parking_lot.signal);
+    return static_cast<uint32_t>(__atomic_load_n(&parking_lot.signal, __ATOMIC_ACQUIRE));
 }
 
 void stop_parking() {
     struct sigaction now = {};
-    const int number = static_cast<int>(parking_lot.signal);
-    if (number != 0 && sigaction(number, nullptr, &now) == 0 && now.sa_sigaction == park) {
+    // From here on sigaction tells the truth (signal_actions.cpp).
+    const int number = static_cast<int>(__atomic_exchange_n(&parking_lot.signal, 0, __ATOMIC_ACQ_REL));
+    if (number != 0 && sigaction(number, nullptr, &now) == 0 && is_parking_action(now)) {
         // One that was sent a moment ago must not end the program.
         struct sigaction none = {};
         none.sa_handler = SIG_IGN;
@@ -99,7 +99,24 @@ void stop_parking() {
         none.sa_handler = SIG_DFL;
         sigaction(number, &none, nullptr);
     }
-    parking_lot.signal = 0;
+}
+
+bool is_parking_action(const struct sigaction& action) {
+    return (action.sa_flags & SA_SIGINFO) != 0 && action.sa_sigaction == park;
+}
+
+struct sigaction parking_action() {
+    struct sigaction action = {};
+    action.sa_sigaction = park;
+    action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+    return action;
+}
+
+void leave_parking_signal() {
+    __atomic_store_n(&parking_lot.signal, 0, __ATOMIC_RELEASE);
+    if (current_phase() == Phase::on) {
+        __atomic_store_n(&region.slots[own_slot()].park_signal, 0, __ATOMIC_RELEASE);
+    }
 }
 
 }  // namespace nh::process

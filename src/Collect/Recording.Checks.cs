@@ -1,4 +1,5 @@
 using NativeHeap.Collect.Checks;
+using NativeHeap.Collect.Heap;
 using NativeHeap.Model;
 using NativeHeap.Trace;
 using NativeHeap.Wire;
@@ -27,13 +28,18 @@ public sealed partial class Recording
         }
 
         tracked.ResolveStacks(mayWait: false);
-        var heap = tracked.Heap;
+        return Blocks(tracked.Heap, block => tracked.Heap.Stacks[block.Stack].StackId);
+    }
+
+    // Without those of pools, which lie in others.
+    private static HeapBlocks Blocks(ProcessHeap heap, Func<LiveBlock, int> stackOf)
+    {
         var blocks = new HeapBlocks((int)Math.Min(heap.Blocks.Count, int.MaxValue / 2));
         heap.Blocks.ForEach(block =>
         {
             if (!block.IsPools)
             {
-                blocks.Add(block.Address, (ulong)block.Bytes, heap.Stacks[block.Stack].StackId);
+                blocks.Add(block.Address, (ulong)block.Bytes, stackOf(block));
             }
         });
         return blocks;

@@ -247,15 +247,7 @@ public sealed partial class Recording : IDisposable
             return null;
         }
 
-        var blocks = new HeapBlocks((int)tracked.Heap.Blocks.Count);
-        tracked.Heap.Blocks.ForEach(block =>
-        {
-            if (!block.IsPools)
-            {
-                blocks.Add(block.Address, (ulong)block.Bytes, 0);
-            }
-        });
-        return blocks;
+        return Blocks(tracked.Heap, _ => 0);
     }
 
     /// <summary>Whether every live block of a process is known: it lives, was recorded from its first moment on, never paused,

@@ -133,8 +133,7 @@ public sealed class ManagedSession : IDisposable
         }
     }
 
-    private void Start(Action work) =>
-        new Thread(() => Run(work)) { IsBackground = true, Name = "managed" }.Start();
+    private void Start(Action work) => InBackground("managed", () => Run(work));
 
     private void Run(Action work)
     {
@@ -188,8 +187,20 @@ public sealed class ManagedSession : IDisposable
         return InBackground("managed methods", () =>
         {
             stream.Read(_events, Note);
-            stream.Dispose(); // it may have broken off, and the runtime waits until somebody reads or hangs up
+            HangUp(stream); // it may have broken off, and the runtime waits until somebody reads or hangs up
         });
+    }
+
+    private void HangUp(EventStream stream)
+    {
+        try
+        {
+            stream.Dispose();
+        }
+        catch (Exception error) when (EventStream.IsExpected(error))
+        {
+            NoteRefused(error);
+        }
     }
 
     private static Thread InBackground(string name, Action work)

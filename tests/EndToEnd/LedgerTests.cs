@@ -86,7 +86,7 @@ public sealed class LedgerTests : IDisposable
         using var trace = Recording.Start(
             _folder, ["/usr/bin/python3", "-c", script, _folder["ready"]], new Surroundings { KeepInput = true });
         Assert.True(SpinWait.SpinUntil(() => File.Exists(_folder["ready"]) || trace.HasEnded, TimeSpan.FromMinutes(1)));
-        WaitFor(trace, Looks, trace.Committed(Looks) + 2); // the second began after the count
+        WaitFor(trace, LooksSince(_folder["ready"]), 1);
         trace.EndInput();
         var said = trace.Outcome.Expect(0).Errors;
         var given = Said(@"# bytes in allocated blocks += +([\d,]+)");
@@ -112,6 +112,13 @@ public sealed class LedgerTests : IDisposable
         var match = Regex.Match(xml, $"<{element}[^>]* size=\"([0-9]+)\"");
         Assert.True(match.Success, xml);
         return long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture);
+    }
+
+    // Looks that began after a file was made; its time is the kernel's last tick, at most 10 ms before.
+    private static string LooksSince(string path)
+    {
+        var made = ((File.GetLastWriteTimeUtc(path) - DateTime.UnixEpoch).Ticks * 100) + 10_000_000;
+        return $"{Looks} AND time_ns > {made} - (SELECT value FROM meta WHERE key = 'start_unix_ns')";
     }
 
     private const string Looks = "SELECT count(*) FROM ledger WHERE part = 'rss'";

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using Microsoft.Win32.SafeHandles;
 using NativeHeap.Collect.Server;
 using NativeHeap.Memory.Holding;
 using NativeHeap.Memory.Proc;
@@ -15,6 +16,7 @@ namespace NativeHeap.Collect.Checks;
 internal sealed class CopiedProcess : IHeldProcess, IMemoryReader
 {
     private static readonly TimeSpan s_answerPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_burialPatience = TimeSpan.FromSeconds(2);
 
     private readonly ThreadParking _parking;
     private readonly uint _round;
@@ -69,24 +71,20 @@ internal sealed class CopiedProcess : IHeldProcess, IMemoryReader
             return null;
         }
 
-        ParkedThreads.Call(pid, parking, patience);
-        if (parking.AskForCopy(round, s_answerPatience) is { } window)
+        CopiedProcess? copied = null;
+        try
         {
-            problem = Await(parking, round, patience);
-            if (problem is null)
+            (copied, problem) = Copy(pid, parking, round, patience);
+        }
+        finally
+        {
+            if (copied is null)
             {
-                return new CopiedProcess(pid, parking, round, window);
+                parking.End(round);
             }
-
-            window.Dispose();
-        }
-        else
-        {
-            problem = "its memory may not be read, and it has no room to hand a copy over";
         }
 
-        parking.End(round);
-        return null;
+        return copied;
     }
 
     /// <inheritdoc/>
@@ -115,13 +113,69 @@ internal sealed class CopiedProcess : IHeldProcess, IMemoryReader
         }
 
         GoOnIfCopied();
+        var copy = FindCopy();
         _window.Window.End();
         _window.Dispose();
         // Its entry in the process table is the process's to take away, in the handler of the signal.
+        if (copy is not null)
+        {
+            Libc.WaitForEnd(copy, (int)s_burialPatience.TotalMilliseconds);
+            copy.Dispose();
+        }
+
         if (_parking.IsPossible && new ProcessReader(Pid).ReadStat()?.StartTicks == _startTicks)
         {
-            Libc.SignalThread(Pid, Pid, ThreadParking.Signal);
+            ParkedThreads.TrySignal(new ProcessReader(Pid), Pid);
         }
+    }
+
+    // In a round that has begun, and that the copy ends, or the caller when there is none.
+    private static (CopiedProcess? Process, string? Problem) Copy(int pid, ThreadParking parking, uint round, TimeSpan patience)
+    {
+        if (!ParkedThreads.Call(pid, parking, patience))
+        {
+            return (null, $"its memory may not be read, and {ThreadParking.Taken}");
+        }
+
+        if (parking.AskForCopy(round, s_answerPatience) is not { } window)
+        {
+            return (null, "its memory may not be read, and it has no room to hand a copy over");
+        }
+
+        CopiedProcess? copied = null;
+        try
+        {
+            var problem = Await(parking, round, patience);
+            copied = problem is null ? new CopiedProcess(pid, parking, round, window) : null;
+            return (copied, problem);
+        }
+        finally
+        {
+            if (copied is null)
+            {
+                window.Dispose();
+            }
+        }
+    }
+
+    // A pidfd, the caller's; null when it has ended and was buried. By the name that the shim gives it (memory_copy.cpp).
+    private SafeFileHandle? FindCopy()
+    {
+        foreach (var pid in ProcessReader.ProcessIds())
+        {
+            if (new ProcessReader(pid).ReadStat() is { Name: "nheap-copy" } stat && stat.ParentPid == Pid)
+            {
+                var handle = Libc.OpenProcess(pid);
+                if (!handle.IsInvalid)
+                {
+                    return handle;
+                }
+
+                handle.Dispose();
+            }
+        }
+
+        return null;
     }
 
     private static string? Refusal(int pid, ThreadParking parking)

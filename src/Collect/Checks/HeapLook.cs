@@ -104,19 +104,29 @@ internal sealed class HeapLook : IDisposable
     /// <param name="stackStarts">By thread, where its stack counts from.</param>
     public HeldHeap? Take(ProcessId process, IHeldProcess held, IReadOnlyDictionary<int, ulong> stackStarts)
     {
-        var (blocks, ignored) = Ask(recording => (recording.TakeBlocks(process), recording.IgnoredBlocks(process)));
-        if (blocks is not null)
+        HeldHeap? heap = null;
+        try
         {
-            ulong? wentOn = held.GoOnIfCopied() ? Heartbeat.Clock() : null;
-            return new HeldHeap(
-                process, held, blocks, ShimMemory.Find(held), stackStarts, ignored, ShimMemory.RootRegions(held))
+            var (blocks, ignored) = Ask(recording => (recording.TakeBlocks(process), recording.IgnoredBlocks(process)));
+            if (blocks is not null)
             {
-                WentOnNs = wentOn,
-            };
+                ulong? wentOn = held.GoOnIfCopied() ? Heartbeat.Clock() : null;
+                heap = new HeldHeap(
+                    process, held, blocks, ShimMemory.Find(held), stackStarts, ignored, ShimMemory.RootRegions(held))
+                {
+                    WentOnNs = wentOn,
+                };
+            }
+        }
+        finally
+        {
+            if (heap is null)
+            {
+                held.Dispose();
+            }
         }
 
-        held.Dispose();
-        return null;
+        return heap;
     }
 
     /// <summary>Looks at it. It goes on as soon as nothing more is to be read; but of one at its end the check is to be known

@@ -62,22 +62,45 @@ internal sealed class ParkedProcess : IHeldProcess
 
         problem = parking.IsPossible
             ? null
-            : $"ptrace is refused, and it makes use of signal {ThreadParking.Signal} itself";
+            : $"ptrace is refused, and {ThreadParking.Taken}";
         if (problem is not null || parking.Begin() is not { } round)
         {
             return null;
         }
 
-        ParkedThreads.Call(pid, parking, patience);
+        ParkedProcess? held = null;
+        try
+        {
+            (held, problem) = Park(pid, parking, round, patience);
+        }
+        finally
+        {
+            if (held is null)
+            {
+                parking.End(round);
+            }
+        }
+
+        return held;
+    }
+
+    // In a round that has begun, and that the process ends, or the caller when there is none.
+    private static (ParkedProcess? Process, string? Problem) Park(
+        int pid, ThreadParking parking, uint round, TimeSpan patience)
+    {
+        if (!ParkedThreads.Call(pid, parking, patience))
+        {
+            return (null, $"ptrace is refused, and {ThreadParking.Taken}");
+        }
+
         var process = new ParkedProcess(pid, round, () => parking.End(round));
         if (process._memory.CanReadAny(process.Mappings))
         {
-            return process;
+            return (process, null);
         }
 
-        process.Dispose();
-        problem = "its memory cannot be read any more";
-        return null;
+        process._memory.Dispose();
+        return (null, "its memory cannot be read any more");
     }
 
     /// <summary>Whether a process's memory may be read from outside.</summary>

@@ -16,23 +16,50 @@ internal static class ParkedThreads
     private const int HeadBytes = 24;
     private const int EntryBytes = 24;
 
-    /// <summary>Sends the signal to every thread and waits until they have parked.</summary>
+    private const ulong SignalBit = 1UL << (ThreadParking.Signal - 1);
+
+    /// <summary>Sends the signal to every thread that takes it, and waits until they have parked.</summary>
     /// <param name="pid">In our pid namespace.</param>
     /// <param name="parking">A round has begun.</param>
-    /// <param name="patience">How long to wait for those that do not come.</param>
-    public static void Call(int pid, ThreadParking parking, TimeSpan patience)
+    /// <param name="patience">How long to wait for those that do not come, or have the signal blocked.</param>
+    /// <returns>False when it could be sent to none.</returns>
+    public static bool Call(int pid, ThreadParking parking, TimeSpan patience)
     {
+        var process = new ProcessReader(pid);
         var called = new HashSet<int>();
         var watch = Stopwatch.StartNew();
+        bool isAnyMissing;
         do
         {
-            // Threads that are made meanwhile are found in the next round.
-            foreach (var tid in (new ProcessReader(pid).ReadThreads() ?? []).Where(called.Add).ToList())
+            // Threads that are made meanwhile are found the next time.
+            var threads = process.ReadThreads() ?? [];
+            foreach (var tid in threads.Where(tid => !called.Contains(tid)).ToList())
             {
-                Libc.SignalThread(pid, tid, ThreadParking.Signal);
+                if (TrySignal(process, tid))
+                {
+                    called.Add(tid);
+                }
             }
+
+            isAnyMissing = parking.Parked < called.Count || threads.Any(tid => !called.Contains(tid));
         }
-        while (parking.Parked < called.Count && watch.Elapsed < patience);
+        while (isAnyMissing && IsCaught(process.ReadStatus()) && watch.Elapsed < patience);
+
+        return called.Count > 0;
+    }
+
+    /// <summary>Sends the signal to a thread, if its process has a handler for it and the thread would run that at once: a program
+    /// that has taken the signal for itself is not disturbed by ours, and one that has executed another does not die of it.</summary>
+    public static bool TrySignal(ProcessReader process, int tid)
+    {
+        var isReady = process.ReadThreadStatus(tid) is { } status && IsCaught(status)
+            && (status.BlockedSignals & SignalBit) == 0;
+        if (isReady)
+        {
+            Libc.SignalThread(process.Pid, tid, ThreadParking.Signal);
+        }
+
+        return isReady;
     }
 
     /// <summary>A process's threads; registers are null of those that ran on.</summary>
@@ -67,4 +94,6 @@ internal static class ParkedThreads
     public static IReadOnlyList<string> Notes(IReadOnlyList<HeldThread> threads) =>
         [.. threads.Where(thread => thread.Registers is null)
             .Select(thread => $"registers of thread {thread.Tid} unknown: it ran on")];
+
+    private static bool IsCaught(ProcessStatus? status) => (status?.CaughtSignals & SignalBit) is > 0;
 }

@@ -9,6 +9,9 @@ internal sealed class ThreadParking
     /// <summary>The signal that the shim takes: real-time, and used by neither glibc, .NET nor valgrind.</summary>
     public const int Signal = 53;
 
+    /// <summary>Why a process cannot park, for a person.</summary>
+    public static readonly string Taken = $"it makes use of signal {Signal} itself";
+
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
 
     private readonly DrainLoop _drain;

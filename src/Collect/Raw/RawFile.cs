@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
+using NativeHeap.Memory.Proc;
 using NativeHeap.Model;
 using NativeHeap.Wire;
 
@@ -103,9 +104,8 @@ public sealed unsafe class RawFile : IDisposable
     public bool IsBeingWritten()
     {
         var name = System.IO.Path.GetFullPath(Path);
-        return Directory.EnumerateDirectories("/proc").Any(folder =>
-            int.TryParse(System.IO.Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
-            && new Memory.Proc.ProcessReader(pid).ReadMappings()?.Any(mapping => mapping.Path == name) == true);
+        return ProcessReader.ProcessIds().Any(
+            pid => new ProcessReader(pid).ReadMappings()?.Any(mapping => mapping.Path == name) == true);
     }
 
     /// <summary>The region, as if nothing of it had been drained, and what is to be put into its rings.</summary>

@@ -311,10 +311,11 @@ internal static unsafe partial class Libc
 
     /// <summary>Waits until a process has ended.</summary>
     /// <param name="process">A pidfd, which can be read from then on.</param>
-    public static void WaitForEnd(SafeFileHandle process)
+    /// <param name="milliseconds">At most so long; -1: as long as it lives.</param>
+    public static void WaitForEnd(SafeFileHandle process, int milliseconds = -1)
     {
         Span<PollEntry> entry = [new PollEntry { Descriptor = (int)process.DangerousGetHandle(), Events = PollIn }];
-        while (Poll(entry, -1) < 0 && Error == Eintr)
+        while (Poll(entry, milliseconds) < 0 && Error == Eintr)
         {
         }
     }

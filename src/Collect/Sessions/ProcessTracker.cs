@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using NativeHeap.Collect.Server;
 using NativeHeap.Memory.Proc;
@@ -132,15 +131,15 @@ internal sealed class ProcessTracker : IDisposable
     // Whoever has that pid in the innermost of its namespaces and our region mapped.
     private static int? Search(int pid, string mapping)
     {
-        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        foreach (var candidate in ProcessReader.ProcessIds())
         {
-            if (int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var candidate)
-                && new ProcessReader(candidate).ReadStatus()?.NamespacePids is { Count: > 1 } pids && pids[^1] == (uint)pid
+            if (new ProcessReader(candidate).ReadStatus()?.NamespacePids is { Count: > 1 } pids && pids[^1] == (uint)pid
                 && Maps(candidate, mapping))
             {
                 return candidate;
             }
         }
+
         return null;
     }
 

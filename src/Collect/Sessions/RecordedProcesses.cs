@@ -1,4 +1,3 @@
-using System.Globalization;
 using NativeHeap.Memory.Proc;
 using NativeHeap.Model;
 
@@ -14,7 +13,7 @@ public static class RecordedProcesses
     public static IReadOnlyList<(int Pid, string Trace)> Find()
     {
         var found = new List<(int, string)>();
-        foreach (var pid in Pids().Where(IsRecorded).Order())
+        foreach (var pid in ProcessReader.ProcessIds().Where(pid => pid != Environment.ProcessId && IsRecorded(pid)).Order())
         {
             try
             {
@@ -27,11 +26,6 @@ public static class RecordedProcesses
         }
         return found;
     }
-
-    private static IEnumerable<int> Pids() =>
-        Directory.EnumerateDirectories("/proc")
-            .Select(folder => int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) ? pid : 0)
-            .Where(pid => pid != 0 && pid != Environment.ProcessId);
 
     // A collector has regions, too; it is not told by them but by the library that it has not loaded.
     private static bool IsRecorded(int pid) => new ProcessReader(pid).ReadMappings() is { } mappings

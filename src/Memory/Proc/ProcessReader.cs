@@ -31,6 +31,19 @@ public sealed class ProcessReader
     /// <summary>The process.</summary>
     public int Pid { get; }
 
+    /// <summary>All processes that can be seen. One that begins or ends meanwhile may be missing, or be told and be gone.</summary>
+    /// <returns>Pids in our namespace.</returns>
+    public static IEnumerable<int> ProcessIds()
+    {
+        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var pid))
+            {
+                yield return pid;
+            }
+        }
+    }
+
     /// <summary>Mappings by rising address; empty for a zombie or a kernel thread.</summary>
     public IReadOnlyList<MemoryMapping>? ReadMappings()
     {

@@ -45,6 +45,12 @@ public sealed class ProcessStatus
     public bool HasShadowStack =>
         _fields.GetValueOrDefault("x86_Thread_features")?.Contains("shstk", StringComparison.Ordinal) == true;
 
+    /// <summary>Signals with handlers: signal n is bit n - 1. The whole process's.</summary>
+    public ulong? CaughtSignals => Hex("SigCgt");
+
+    /// <summary>Signals that the thread has blocked, likewise.</summary>
+    public ulong? BlockedSignals => Hex("SigBlk");
+
     /// <summary>Effective capabilities, a bit each.</summary>
     public ulong? EffectiveCapabilities => Hex("CapEff");
 

@@ -26,7 +26,19 @@ public sealed class ParkedCheckTests : IDisposable
         Check("signal(53, ignore);").Outcome.Expect(5).Errors,
         StringComparison.Ordinal);
 
-    private CheckRun Check(string first)
+    [Theory]
+    [InlineData("if (signal(53, ignore) != SIG_DFL) return 8;")]
+    [InlineData("struct sigaction was, own = {.sa_handler = ignore}; if (sigaction(53, NULL, &was) != 0 || was.sa_handler != SIG_DFL || sigaction(53, &own, NULL) != 0) return 8;")]
+    public void A_program_that_takes_the_signal_later_has_it_and_sees_no_handler_of_ours(string then) => Assert.Contains(
+        "could not be checked: ptrace is refused, and it makes use of signal 53 itself",
+        Check("", then).Outcome.Expect(5).Errors,
+        StringComparison.Ordinal);
+
+    [Fact]
+    public void A_program_that_wants_the_default_of_the_signal_is_checked_all_the_same() =>
+        Check("", "if (signal(53, SIG_DFL) != SIG_DFL || signal(53, SIG_DFL) != SIG_DFL) return 8;").Outcome.Expect(23);
+
+    private CheckRun Check(string first, string then = "")
     {
         Tool.Need("gcc");
         var source = """
@@ -42,6 +54,7 @@ public sealed class ParkedCheckTests : IDisposable
                 FIRST
                 int (*attach)(const char *) = (int (*)(const char *))dlsym(dlopen(arguments[1], RTLD_NOW), "nativeheap_attach");
                 if (attach(arguments[2]) != 0) return 9;
+                THEN
                 lose();
                 overwrite();
                 fclose(fopen(arguments[3], "w"));
@@ -49,7 +62,8 @@ public sealed class ParkedCheckTests : IDisposable
                 return 3;
             }
             """;
-        var program = Tool.CompileC(_folder, "attached", source.Replace("FIRST", first, StringComparison.Ordinal), "-O0", "-fno-builtin", "-ldl");
+        source = source.Replace("FIRST", first, StringComparison.Ordinal).Replace("THEN", then, StringComparison.Ordinal);
+        var program = Tool.CompileC(_folder, "attached", source, "-O0", "-fno-builtin", "-ldl");
         using var collector = Listening.Start(_folder, new Surroundings { Wrapper = [Built.Target("refuse_ptrace")] });
         using var target = Harness.Program.Start(
             [program, Built.Shim, $"NATIVEHEAP_SOCKET={collector.Socket}\n", _folder["ready"]], new Surroundings { KeepInput = true });
