@@ -31,6 +31,15 @@ internal static class Collectors
         return null;
     }
 
+    /// <summary>The sockets of all collectors that we may look at.</summary>
+    public static IEnumerable<string> Sockets() => ProcessReader.ProcessIds()
+        .Where(pid => pid != Environment.ProcessId && HasRegionOfItsOwn(pid))
+        .Select(ListenerOf)
+        .OfType<string>();
+
+    private static bool HasRegionOfItsOwn(int pid) => new ProcessReader(pid).ReadMappings()?.Any(
+        mapping => mapping.Path.StartsWith(string.Create(CultureInfo.InvariantCulture, $"{Region}{pid}-"), StringComparison.Ordinal)) == true;
+
     // Our own runtime's diagnostic port.
     private static bool IsOfRuntime(string path) =>
         Path.GetFileName(path).StartsWith("dotnet-diagnostic-", StringComparison.Ordinal);

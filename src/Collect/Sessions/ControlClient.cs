@@ -159,6 +159,13 @@ public static class ControlClient
     private static RequestRecord Ask(int pid, RequestRecord request, Func<ToolException>? unanswered = null)
     {
         using var socket = Connect(pid);
+        return TryAsk(socket, request, out var answer)
+            ? answer
+            : throw unanswered?.Invoke() ?? NotRecorded(pid, "its collector is ending");
+    }
+
+    private static bool TryAsk(SafeFileHandle socket, RequestRecord request, out RequestRecord answer)
+    {
         var hello = new HelloRecord
         {
             Magic = WireConstants.HelloMagic,
@@ -171,13 +178,9 @@ public static class ControlClient
             .. MemoryMarshal.AsBytes(new ReadOnlySpan<HelloRecord>(ref hello)),
             .. MemoryMarshal.AsBytes(new ReadOnlySpan<RequestRecord>(ref request)),
         ];
-        RequestRecord answer = default;
-        if (Libc.Send(socket, message) != message.Length
-            || !TryReceive(socket, MemoryMarshal.AsBytes(new Span<RequestRecord>(ref answer))))
-        {
-            throw unanswered?.Invoke() ?? NotRecorded(pid, "its collector is ending");
-        }
-        return answer;
+        answer = default;
+        return Libc.Send(socket, message) == message.Length
+            && TryReceive(socket, MemoryMarshal.AsBytes(new Span<RequestRecord>(ref answer)));
     }
 
     private static SafeFileHandle Connect(int pid)
@@ -187,13 +190,30 @@ public static class ControlClient
         {
             throw new ToolException($"there is no process {pid}", ExitCodes.Target);
         }
-        var environment = process.ReadEnvironment()
-            ?? throw new ToolException($"the environment of process {pid} cannot be read: it belongs to somebody else, or may not be looked at", ExitCodes.Target);
-        var path = Collectors.FindSocket(pid)
-            ?? environment.FirstOrDefault(variable => variable.Key == ShimSettings.Socket).Value
-            ?? throw NotRecorded(pid, "it was not started by nativeheap run, nor attached to");
+
+        var path = Collectors.FindSocket(pid) ?? (process.ReadEnvironment() is { } environment
+            ? environment.FirstOrDefault(variable => variable.Key == ShimSettings.Socket).Value
+                ?? throw NotRecorded(pid, "it was not started by nativeheap run, nor attached to")
+            : FindByAsking(pid)
+                ?? throw new ToolException($"the environment of process {pid} cannot be read: it belongs to somebody else, or may not be looked at", ExitCodes.Target));
         var socket = Libc.Connect(path);
         return socket.IsInvalid ? throw NotRecorded(pid, $"its collector is gone ({Libc.ErrorText})") : socket;
+    }
+
+    // Of a process that nobody may look at, one that has made itself undumpable say, its collector still knows.
+    private static string? FindByAsking(int pid)
+    {
+        foreach (var path in Collectors.Sockets())
+        {
+            using var socket = Libc.Connect(path);
+            if (!socket.IsInvalid && TryAsk(socket, Request(RequestKind.TracePath, pid, "0"), out var answer)
+                && (RequestResult)answer.Result == RequestResult.Done)
+            {
+                return path;
+            }
+        }
+
+        return null;
     }
 
     private static bool TryReceive(SafeFileHandle socket, Span<byte> to)

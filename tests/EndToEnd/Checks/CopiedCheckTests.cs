@@ -8,6 +8,8 @@ public sealed class CopiedCheckTests : IDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
 
+    private static readonly string[] s_asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+
     private readonly TempFolder _folder = new();
     private readonly Process _target;
 
@@ -15,9 +17,8 @@ public sealed class CopiedCheckTests : IDisposable
     {
         Tool.Need("setpriv");
         File.SetUnixFileMode(_folder.Path, (UnixFileMode)0b111_111_111);
-        string[] setpriv = ["--reuid=65534", "--regid=65534", "--clear-groups", Built.Supervisor, "dotnet", Built.Command];
-        _target = Process.Start(new ProcessStartInfo(
-            "setpriv", [.. setpriv, "run", "-o", _folder["trace.nheap"], "--", Built.Target("copied")])
+        string[] run = [Built.Supervisor, "dotnet", Built.Command, "run", "-o", _folder["trace.nheap"], "--", Built.Target("copied")];
+        _target = Process.Start(new ProcessStartInfo(s_asNobody[0], [.. s_asNobody[1..], .. run])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -56,6 +57,17 @@ public sealed class CopiedCheckTests : IDisposable
         found.Outcome.Expect(23);
         Assert.Equal(((100L, 1L), (50L, 1L)), (found.Check.Of("lose")["definite"], found.Check.Of("lose")["indirect"]));
         CheckRun.Now(_folder, Pid, "--since-last").Outcome.Expect(0); // as often as one likes
+        Assert.True(SpinWait.SpinUntil(() => Child() is null, s_patience));
+        Assert.Equal("closed, no children", Said());
+    }
+
+    [Fact]
+    public void Its_own_user_who_may_not_look_at_it_finds_its_collector_and_checks_it()
+    {
+        var found = CheckRun.NowIn(_folder, new Surroundings { Wrapper = s_asNobody }, Pid);
+
+        found.Outcome.Expect(23);
+        Assert.Equal((100L, 1L), found.Check.Of("lose")["definite"]);
         Assert.True(SpinWait.SpinUntil(() => Child() is null, s_patience));
         Assert.Equal("closed, no children", Said());
     }

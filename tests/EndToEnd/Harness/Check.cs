@@ -92,11 +92,14 @@ internal sealed class CheckRun
     }
 
     /// <summary>Checks a process that is being recorded.</summary>
-    public static CheckRun Now(TempFolder folder, int pid, params string[] options)
+    public static CheckRun Now(TempFolder folder, int pid, params string[] options) => NowIn(folder, null, pid, options);
+
+    /// <summary>The same from other surroundings.</summary>
+    public static CheckRun NowIn(TempFolder folder, Surroundings? surroundings, int pid, params string[] options)
     {
         var file = folder[$"{Guid.NewGuid():N}.json"];
         string[] all = ["dotnet", Built.Command, "check", "-p", $"{pid}", "--json", file, .. options];
-        return Read(Program.Run(all), file);
+        return Read(Program.Run(all, surroundings), file);
     }
 
     private static CheckRun Read(Outcome outcome, string file) => new(
