@@ -31,6 +31,7 @@ internal sealed class ResidentSampler : IDisposable
     private ulong _ledgerPauseNs = FirstLook * 1_000_000UL;
     private ulong _nextLedgerNs;
     private int _ledgers;
+    private (ProcessReader? Process, bool IsEmulated) _judged;
 
     /// <summary>Starts the thread.</summary>
     /// <param name="post">Hands over what was seen.</param>
@@ -133,6 +134,11 @@ internal sealed class ResidentSampler : IDisposable
         }
         var started = Libc.ThreadClock();
         using var memory = new ProcessMemory(reader.Pid);
+        if (IsEmulated(reader, memory))
+        {
+            return; // what the emulator needs itself is not the program's
+        }
+
         if (reader.ReadResidentMemory(memory) is not { } resident)
         {
             return;
@@ -162,6 +168,16 @@ internal sealed class ResidentSampler : IDisposable
         var cost = _ledgers++ < FirstLedgers ? 0 : Libc.ThreadClock() - started;
         _ledgerPauseNs = Math.Min(_ledgerPauseNs * 2, LongestLedgerPauseNs);
         _nextLedgerNs = Heartbeat.Clock() + Math.Max(_ledgerPauseNs, cost * LedgerShare);
+    }
+
+    private bool IsEmulated(ProcessReader process, ProcessMemory memory)
+    {
+        if (_judged.Process != process)
+        {
+            _judged = (process, EmulatedProcess.Is(process.ReadMappings() ?? [], memory));
+        }
+
+        return _judged.IsEmulated;
     }
 
     // Null: the live blocks are not known, or nobody can tell which memory is malloc's.

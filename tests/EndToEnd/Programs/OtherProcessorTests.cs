@@ -1,3 +1,5 @@
+using Microsoft.Data.Sqlite;
+
 namespace NativeHeap.EndToEnd.Programs;
 
 /// <summary>Programs of aarch64, on an emulated processor, under the shim that was built for it.</summary>
@@ -48,6 +50,19 @@ public sealed class OtherProcessorTests : IDisposable
         Assert.True(report is { Complete: true, LostEvents: 0 });
         Assert.Equal(5, report.Stacks.Count(stack => stack.Goes("recursive")));
         Assert.All(report.Stacks, stack => Assert.Equal("line_by_line", Path.GetFileName(stack.Frames[^1].Module)));
+    }
+
+    [Fact]
+    public void What_the_emulator_needs_itself_is_not_told_as_the_programs_memory()
+    {
+        using var collector = Listening.Start(_folder);
+        using var program = Program.Start(Command("exchange", $"NATIVEHEAP_SOCKET={collector.Socket}", "20000"));
+        program.Wait().Expect(0);
+        using var trace = new SqliteConnection($"Data Source={collector.TraceOf(program.Pid)};Mode=ReadOnly;Pooling=False");
+        trace.Open();
+        using var command = trace.CreateCommand();
+        command.CommandText = "SELECT (SELECT count(rss_bytes) > 0 FROM timeline) || ', ' || (SELECT count(*) FROM ledger)";
+        Assert.Equal("1, 0", command.ExecuteScalar());
     }
 
     /// <summary>Bytes, function and stack, with lines, of what the program allocates.</summary>
