@@ -32,6 +32,7 @@ struct SymbolTable {
     const ElfW(Half) * versions;  // may be null
     const uint32_t* gnu_hash;     // one of the two is there
     const ElfW(Word) * sysv_hash;
+    bool data;  // variables are looked for, not functions
 };
 
 // glibc writes addresses over the offsets in the dynamic section, other loaders and the vDSO leave offsets.
@@ -65,12 +66,13 @@ bool read_dynamic(const link_map* library, SymbolTable* table) {
            (table->gnu_hash != nullptr || table->sysv_hash != nullptr);
 }
 
-bool is_default_function(const SymbolTable& table, uint32_t index, const char* name) {
+bool is_default(const SymbolTable& table, uint32_t index, const char* name) {
     const ElfW(Sym)& symbol = table.symbols[index];
     constexpr ElfW(Half) hidden_version = 0x8000;
     unsigned type = ELF64_ST_TYPE(symbol.st_info);
+    bool is_wanted = table.data ? type == STT_OBJECT : type == STT_FUNC || type == STT_GNU_IFUNC;
     unsigned binding = ELF64_ST_BIND(symbol.st_info);
-    return symbol.st_shndx != SHN_UNDEF && symbol.st_value != 0 && (type == STT_FUNC || type == STT_GNU_IFUNC) &&
+    return symbol.st_shndx != SHN_UNDEF && symbol.st_value != 0 && is_wanted &&
            (binding == STB_GLOBAL || binding == STB_WEAK) &&
            (table.versions == nullptr || (table.versions[index] & hidden_version) == 0) &&
            same(table.names + symbol.st_name, name);
@@ -97,7 +99,7 @@ uint32_t find_by_gnu_hash(const SymbolTable& table, const char* name) {
     }
     for (;; index++) {
         uint32_t entry = chain[index - first];
-        if ((entry | 1) == (hash | 1) && is_default_function(table, index, name)) {
+        if ((entry | 1) == (hash | 1) && is_default(table, index, name)) {
             return index;
         }
         if ((entry & 1) != 0) {
@@ -114,7 +116,7 @@ uint32_t next_by_gnu_hash(const SymbolTable& table, uint32_t index, const char* 
         table.gnu_hash + 4 + table.gnu_hash[2] * (sizeof(ElfW(Addr)) / sizeof(uint32_t)) + table.gnu_hash[0];
     while ((chain[index - first] & 1) == 0) {
         index++;
-        if ((chain[index - first] | 1) == (hash | 1) && is_default_function(table, index, name)) {
+        if ((chain[index - first] | 1) == (hash | 1) && is_default(table, index, name)) {
             return index;
         }
     }
@@ -125,7 +127,7 @@ uint32_t next_by_sysv_hash(const SymbolTable& table, uint32_t index, const char*
     const ElfW(Word)* chain = table.sysv_hash + 2 + table.sysv_hash[0];
     do {
         index = chain[index];
-    } while (index != 0 && !is_default_function(table, index, name));
+    } while (index != 0 && !is_default(table, index, name));
     return index;
 }
 
@@ -140,10 +142,15 @@ uint32_t find_by_sysv_hash(const SymbolTable& table, const char* name) {
     const ElfW(Word)* buckets = table.sysv_hash + 2;
     const ElfW(Word)* chain = buckets + bucket_count;
     uint32_t index = bucket_count == 0 ? 0 : buckets[hash % bucket_count];
-    while (index != 0 && !is_default_function(table, index, name)) {
+    while (index != 0 && !is_default(table, index, name)) {
         index = chain[index];
     }
     return index;
+}
+
+// 0: there is none.
+uint32_t find_in(const SymbolTable& table, const char* name) {
+    return table.gnu_hash != nullptr ? find_by_gnu_hash(table, name) : find_by_sysv_hash(table, name);
 }
 
 // Where the loader was mapped, from the auxiliary vector: the way that needs no relocated pointer.
@@ -257,7 +264,7 @@ uintptr_t find_function(const link_map* library, const char* name) {
     if (!read_dynamic(library, &table)) {
         return 0;
     }
-    uint32_t index = table.gnu_hash != nullptr ? find_by_gnu_hash(table, name) : find_by_sysv_hash(table, name);
+    uint32_t index = find_in(table, name);
     if (index == 0) {
         return 0;
     }
@@ -269,6 +276,21 @@ uintptr_t find_function(const link_map* library, const char* name) {
     return at;
 }
 
+const char* find_variable(const char* name) {
+    for (const link_map* library = loaded_libraries(); library != nullptr; library = library->l_next) {
+        SymbolTable table;
+        if (!read_dynamic(library, &table)) {
+            continue;
+        }
+        table.data = true;
+        uint32_t index = find_in(table, name);
+        if (index != 0) {
+            return reinterpret_cast<const char*>(library->l_addr + table.symbols[index].st_value);
+        }
+    }
+    return nullptr;
+}
+
 uint32_t find_symbols(const link_map* library, const char* name, const ElfW(Sym) * *symbols, uint32_t most) {
     SymbolTable table;
     if (!read_dynamic(library, &table)) {
@@ -276,7 +298,7 @@ uint32_t find_symbols(const link_map* library, const char* name, const ElfW(Sym)
     }
     uint32_t count = 0;
     table.versions = nullptr;
-    uint32_t index = table.gnu_hash != nullptr ? find_by_gnu_hash(table, name) : find_by_sysv_hash(table, name);
+    uint32_t index = find_in(table, name);
     while (index != 0 && count < most) {
         symbols[count++] = &table.symbols[index];
         index =

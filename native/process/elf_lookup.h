@@ -25,6 +25,10 @@ bool is_this_library(const link_map* library);
 // System V hash where there is no other).
 uintptr_t find_function(const link_map* library, const char* name);
 
+// Data that a library defines by that name, the one that the program means: the first in search order. Null when there
+// is none.
+const char* find_variable(const char* name);
+
 // Every defined function of that name in one library, of whatever version: up to `most` of their symbols. Returns how
 // many.
 uint32_t find_symbols(const link_map* library, const char* name, const ElfW(Sym) * *symbols, uint32_t most);

@@ -39,6 +39,9 @@ bool succeeded(Written written) {
 
 // What every stretch of a ring by one thread begins with; a forked child's very first one tells its cuts too.
 Written introduce(ThreadState* state) {
+    if (state->tid != region.slots[own_slot()].pid) {
+        transport::expect_threads();
+    }
     wire::thread_event thread = {transport::event_head(wire::event_kind::thread, 0), own_slot(), state->tid};
     Written written = transport::append(region, state->ring, thread);
     for (uint32_t i = 0; i < region.ring_count && written == Written::yes; i++) {

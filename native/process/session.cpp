@@ -113,6 +113,7 @@ bool prepare(uint64_t start_ns, uint32_t heir) {
         !stacks::initialise(tree) || !prepare_sampling(start_ns)) {
         return false;
     }
+    transport::begin_with_one_thread(find_variable("__libc_single_threaded"));
     prepare_thread_exit();
     prepare_parking(own.header->park_signal);
     prepare_snapshot_signal(own.header->snapshot_signal);

@@ -47,6 +47,13 @@ uint64_t generation_marker(uint32_t generation) {
     return static_cast<uint64_t>(wire::marker::generation) + generation - 1;
 }
 
+// The whole stack is that of the last time, and so is the function; 0 when it is not. No calls: nothing is saved.
+[[gnu::always_inline]] inline uint32_t capture_repeated(Scratch& scratch, const unwind::Registers& at,
+                                                        wire::marker entry) {
+    const unwind::KnownFrame* innermost = scratch.known.repeated(at);
+    return innermost != nullptr ? context_tree.hot_child(innermost->node, static_cast<uint64_t>(entry)) : 0;
+}
+
 // Verified instead of walked: only frames that are new since the last stack are looked for in the tree.
 bool capture_known(Scratch& scratch, const unwind::Registers& at, wire::marker entry, uint32_t* leaf) {
     unwind::KnownStack& known = scratch.known;
@@ -55,7 +62,7 @@ bool capture_known(Scratch& scratch, const unwind::Registers& at, wire::marker e
         return false;
     }
     const uint32_t generation = unwind::generation();
-    if (generation != known.generation()) {
+    if (generation != known.kept_generation()) {
         first = 0;
     }
     Path path(first == 0 ? 0 : known[first - 1].node);
@@ -70,9 +77,6 @@ bool capture_known(Scratch& scratch, const unwind::Registers& at, wire::marker e
         known.keep(generation);
     }
     *leaf = path.leaf(entry);
-#ifdef NH_COMPARE_STACKS
-    compare_with_walk(context_tree, scratch, at, entry, *leaf);
-#endif
     return true;
 }
 
@@ -97,11 +101,31 @@ uint32_t capture_by_walk(Scratch& scratch, const unwind::Registers& at, wire::ma
     return path.leaf(entry);
 }
 
+inline void compare([[maybe_unused]] Scratch& scratch, [[maybe_unused]] const unwind::Registers& at,
+                    [[maybe_unused]] wire::marker entry, [[maybe_unused]] uint32_t leaf) {
+#ifdef NH_COMPARE_STACKS
+    compare_with_walk(context_tree, scratch, at, entry, leaf);
+#endif
+}
+
+[[gnu::noinline]] uint32_t capture_changed(Scratch& scratch, const unwind::Registers& at, wire::marker entry) {
+    uint32_t leaf;
+    if (!capture_known(scratch, at, entry, &leaf)) {
+        return capture_by_walk(scratch, at, entry);
+    }
+    compare(scratch, at, entry, leaf);
+    return leaf;
+}
+
 }  // namespace
 
 uint32_t capture(Scratch& scratch, const unwind::Registers& at, wire::marker entry) {
-    uint32_t leaf;
-    return capture_known(scratch, at, entry, &leaf) ? leaf : capture_by_walk(scratch, at, entry);
+    const uint32_t leaf = capture_repeated(scratch, at, entry);
+    if (leaf == 0) [[unlikely]] {
+        return capture_changed(scratch, at, entry);
+    }
+    compare(scratch, at, entry, leaf);
+    return leaf;
 }
 
 }  // namespace nh::stacks

@@ -16,12 +16,14 @@ class ContextTree {
 
     // The child of `parent` for `pc`, made when there is none; 0 when the tree is full.
     uint32_t child(uint32_t parent, uint64_t pc) {
-        const wire::node* nodes = tree_.nodes;
-        const uint32_t hot = __atomic_load_n(&nodes[parent].hot_child, __ATOMIC_ACQUIRE);
-        if (is_child(hot, parent, pc)) [[likely]] {
-            return hot;
-        }
-        return child_slow(parent, pc);
+        const uint32_t hot = hot_child(parent, pc);
+        return hot != 0 ? hot : child_slow(parent, pc);
+    }
+
+    // The same when it was the parent's last child that was asked for, else 0.
+    uint32_t hot_child(uint32_t parent, uint64_t pc) {
+        const uint32_t hot = __atomic_load_n(&tree_.nodes[parent].hot_child, __ATOMIC_ACQUIRE);
+        return is_child(hot, parent, pc) ? hot : 0;
     }
 
     // The leaf for a stack whose last frame that found room is `deepest`.

@@ -18,6 +18,8 @@ constinit ForkPage fork_page = {};
 
 namespace {
 
+const char never = 0;
+
 // Every kernel refuses this advice. Emulators that accept what they do not know (qemu-user 7.2) do not wipe either.
 bool advice_is_ignored() {
     constexpr int no_advice = 0x7FFF;
@@ -37,6 +39,16 @@ bool wipe_by_libc() {
 }
 
 }  // namespace
+
+constinit const char* one_thread = &never;
+
+void begin_with_one_thread(const char* word) {
+    __atomic_store_n(&one_thread, word != nullptr ? word : &never, __ATOMIC_RELAXED);
+}
+
+void expect_threads() {
+    __atomic_store_n(&one_thread, &never, __ATOMIC_RELAXED);
+}
 
 bool wipe_fork_page_on_fork() {
     if (kernel::madvise(&fork_page, sizeof(fork_page), MADV_WIPEONFORK) != 0) {

@@ -1,6 +1,5 @@
 #include "native/unwind/known_stack.h"
 
-#include "native/unwind/rows.h"
 #include "native/unwind/stack_window.h"
 
 namespace nh::unwind {
@@ -10,17 +9,13 @@ uintptr_t word_at(uintptr_t address) {
     return *reinterpret_cast<const uintptr_t*>(address);
 }
 
-bool is_same(const KnownFrame& known, const Registers& frame) {
-    return known.pc == frame.pc && known.sp == frame.sp && (!known.fp_matters || known.fp == frame.fp);
-}
-
 // The step of walk() for a compact row, noting what it read. False also where walk() goes on, but by a word that lies
 // in what the stack pointer has left behind.
 [[gnu::always_inline]] inline bool step(Row row, Registers* frame, KnownFrame* noted, StackWindow& window) {
     const bool by_fp = row.kind() == RowKind::from_fp;
     const uintptr_t cfa = (by_fp ? frame->fp : frame->sp) + static_cast<uintptr_t>(row.cfa_offset());
     const uintptr_t return_slot = cfa + static_cast<uintptr_t>(row.return_offset());
-    *noted = {frame->pc, frame->sp, frame->fp, 0, 0, by_fp, ReturnSlot::at(return_slot)};
+    *noted = {frame->pc, frame->sp, frame->fp, 0, 0, by_fp, 0, ReturnSlot::at(return_slot)};
     if (!window.above(return_slot, frame->sp)) [[unlikely]] {
         return false;
     }
@@ -94,7 +89,7 @@ bool KnownStack::walk_to_known(const Registers& at, StackBounds& bounds, uint32_
         while (known != 0 && frames_[known - 1].sp < frame.sp) {
             --known;
         }
-        if (known != 0 && is_same(frames_[known - 1], frame)) {
+        if (known != 0 && frames_[known - 1].is_at(frame)) {
             const uint32_t candidate = known;
             if (is_unchanged(&known)) {
                 *joined = candidate;
@@ -123,6 +118,9 @@ bool KnownStack::walk_to_known(const Registers& at, StackBounds& bounds, uint32_
 // Whether the words between the *innermost frames from the root are what they were. If not, *innermost is set to the
 // frames outside of the first change: with any more, the answer would be the same.
 bool KnownStack::is_unchanged(uint32_t* innermost) const {
+    if (hold(frames_[*innermost - 1].words)) [[likely]] {
+        return true;
+    }
     for (uint32_t i = *innermost - 1; i != 0; --i) {
         const KnownFrame& caller = frames_[i - 1];
         const uintptr_t fp_slot = frames_[i].fp_slot;
@@ -143,14 +141,32 @@ bool KnownStack::take(uint32_t joined, uint32_t first_new) {
         frames_[joined + i] = frames_[first_new + i];
     }
     count_ = joined + added;
+    for (uint32_t i = 0; joined == 0 && i < words_at_once; ++i) {
+        words_[i] = {reinterpret_cast<uintptr_t>(&words_[i].value), 0};
+    }
     for (uint32_t i = joined != 0 ? joined : 1; i < count_; ++i) {
         if (!frames_[i - 1].fp_matters) {
             frames_[i].fp_slot = 0;  // nobody asks for what it holds
         } else if (frames_[i].fp_slot == 0) {
             frames_[i].fp_matters = true;
         }
+        note_words(i);
     }
     return added <= joined;
+}
+
+// The words that led from a frame to its caller.
+[[gnu::always_inline]] inline void KnownStack::note_words(uint32_t inner) {
+    KnownFrame& frame = frames_[inner];
+    const KnownFrame& caller = frames_[inner - 1];
+    uint16_t count = caller.words;
+    KnownWord* words = words_ + words_at_once;
+    const uintptr_t return_slot = frame.return_slot.address(caller.sp);
+    words[count++] = {return_slot, word_at(return_slot)};
+    if (frame.fp_slot != 0) {
+        words[count++] = {frame.fp_slot, caller.fp};
+    }
+    frame.words = count;
 }
 
 }  // namespace nh::unwind

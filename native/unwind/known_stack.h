@@ -2,6 +2,7 @@
 #pragma once
 #include <stdint.h>
 
+#include "native/unwind/rows.h"
 #include "native/unwind/unwinder.h"
 
 namespace nh::unwind {
@@ -13,7 +14,15 @@ struct KnownFrame {
     uintptr_t fp_slot;     // 0: the caller's RBP is this frame's, or does not matter
     uint32_t node;         // for whoever keeps the stack
     bool fp_matters;       // an outer frame, or this one, is found by the RBP that this frame has
+    uint16_t words = 0;    // that it and the frames outside of it were read from
     [[no_unique_address]] ReturnSlot return_slot = {};
+
+    bool is_at(const Registers& at) const { return pc == at.pc && sp == at.sp && (!fp_matters || fp == at.fp); }
+};
+
+// A word of the stack, and what was read there.
+struct KnownWord {
+    uintptr_t slot, value;
 };
 
 // A walk is a function of (pc, sp, RBP where an outer frame is found by it), of the words it reads and of the row
@@ -25,6 +34,20 @@ struct KnownFrame {
 // the stack is then forgotten.
 class KnownStack {
   public:
+    // The innermost frame, when a call at `at` has the very stack of the last time. If not, null: update() tells more.
+    [[gnu::always_inline]] const KnownFrame* repeated(const Registers& at) {
+        if (kept_ == 0 || left_ != 0 || __atomic_load_n(&row_epoch, __ATOMIC_ACQUIRE) != epoch_ ||
+            generation() != generation_) {
+            return nullptr;
+        }
+        const KnownFrame& innermost = frames_[kept_ - 1];
+        if (!innermost.is_at(at) || !hold(innermost.words)) {
+            return nullptr;
+        }
+        rest_ = dear_ = 0;
+        return &innermost;
+    }
+
     // Brings the stack up to date with a call at `at`: frames 0 (the root) to *joined - 1 are those of the last time,
     // the others are new and have no node. False when it is no stack to be kept; it is then forgotten, and walk() tells
     // it. Until keep() the stack counts as forgotten.
@@ -40,7 +63,7 @@ class KnownStack {
     void forget() { kept_ = 0; }
 
     // Of the last stack kept.
-    uint32_t generation() const { return generation_; }
+    uint32_t kept_generation() const { return generation_; }
     uint32_t count() const { return count_; }
     KnownFrame& operator[](uint32_t i) { return frames_[i]; }
 
@@ -48,10 +71,26 @@ class KnownStack {
     static constexpr uint32_t most_kept = 512;
     static constexpr uint32_t capacity =
         2 * most_kept;  // the last stack at the start, the walk's new frames at the end
+    static constexpr uint32_t words_at_once = 4;
     static constexpr uint32_t longest_rest = 63;
     static constexpr uint32_t most_dear = 8;
     static constexpr uint32_t longest_dear_rest = 1023;
 
+    // Whether the outermost `count` words are what they were. The innermost differ first, if any do.
+    [[gnu::always_inline]] bool hold(uint32_t count) const {
+        static_assert(words_at_once == 4);
+        for (const KnownWord* at = words_ + words_at_once + count; at > words_ + words_at_once; at -= words_at_once) {
+            if ((differ(at[-1]) | differ(at[-2]) | differ(at[-3]) | differ(at[-4])) != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+    static uintptr_t differ(const KnownWord& word) {
+        return *reinterpret_cast<const uintptr_t*>(word.slot) ^ word.value;
+    }
+
+    void note_words(uint32_t inner);
     bool walk_to_known(const Registers& at, StackBounds& bounds, uint32_t known, uint32_t* joined, uint32_t* first_new);
     bool is_unchanged(uint32_t* innermost) const;
     bool take(uint32_t joined, uint32_t first_new);
@@ -66,6 +105,7 @@ class KnownStack {
     uint32_t dear_rest_;  // so many were not looked at after the last such row
     uint32_t left_;       // so many stacks are not looked at, but walked
     KnownFrame frames_[capacity];
+    KnownWord words_[words_at_once + 2 * most_kept];  // from the root inwards, behind some that always hold
 };
 
 }  // namespace nh::unwind

@@ -50,7 +50,6 @@ ModuleTable table;
 Registry* registry;
 TryLock registrar;        // held by the thread that writes the registry
 uint32_t unload_pending;  // somebody saw the registry busy when it should have been checked
-uint32_t current_generation;
 // What the program's own module is called, for which the loader has no name; empty: as the process's executable.
 char program_path[sizeof(wire::module::path)];
 
@@ -277,6 +276,8 @@ bool remember(const LoadedObject& object, const ElfImage& image) {
 
 }  // namespace
 
+uint32_t current_generation;
+
 bool open_modules(const ModuleTable& shared) {
     void* memory = mmap(nullptr, sizeof(Registry), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
@@ -356,10 +357,6 @@ void modules_unloaded() {
         return;
     }
     mark_unloaded();
-}
-
-uint32_t generation() {
-    return __atomic_load_n(&current_generation, __ATOMIC_ACQUIRE);
 }
 
 }  // namespace nh::unwind

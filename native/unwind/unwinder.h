@@ -74,7 +74,10 @@ void modules_unloaded();
 
 // Grows from 0 when code addresses start to mean something else (a module took the place of another). At most
 // max_generation; after that many, addresses keep the meaning they had last.
-uint32_t generation();
+extern uint32_t current_generation __attribute__((visibility("hidden")));  // atomic
+inline uint32_t generation() {
+    return __atomic_load_n(&current_generation, __ATOMIC_ACQUIRE);
+}
 inline constexpr uint32_t max_generation = wire::first_code_address - static_cast<uint32_t>(wire::marker::generation);
 
 // Writes the return addresses from the innermost outwards, the first being at.pc, as wire::node says (interrupted pcs
