@@ -5,7 +5,8 @@ namespace NativeHeap.Collect.Server;
 
 /// <summary>
 /// Writes CLOCK_MONOTONIC into every region every few milliseconds: the time of events, and the sign that the collector
-/// lives. A thread of its own, so that nothing the collector does stops the clock. Any thread.
+/// lives. A thread of its own, so that nothing the collector does stops the clock; it sleeps where there is no region. Any
+/// thread.
 /// </summary>
 internal sealed class Heartbeat : IDisposable
 {
@@ -14,6 +15,7 @@ internal sealed class Heartbeat : IDisposable
     private readonly Lock _gate = new();
     private readonly List<RegionView> _regions = [];
     private readonly ManualResetEventSlim _stop = new();
+    private readonly ManualResetEventSlim _isNeeded = new();
     private readonly Thread _thread;
     private ulong _nowNs;
 
@@ -26,7 +28,7 @@ internal sealed class Heartbeat : IDisposable
     }
 
     /// <summary>What was last written, or a little before: no event in a region is later.</summary>
-    public ulong NowNs => Volatile.Read(ref _nowNs);
+    public ulong NowNs => _isNeeded.IsSet ? Volatile.Read(ref _nowNs) : Clock();
 
     /// <summary>CLOCK_MONOTONIC now, in nanoseconds.</summary>
     public static ulong Clock() => (ulong)(Stopwatch.GetTimestamp() * (1_000_000_000 / Stopwatch.Frequency));
@@ -36,8 +38,9 @@ internal sealed class Heartbeat : IDisposable
     {
         lock (_gate)
         {
-            region.ClockNs = Clock();
             _regions.Add(region);
+            WriteClock();
+            _isNeeded.Set();
         }
     }
 
@@ -47,15 +50,25 @@ internal sealed class Heartbeat : IDisposable
         lock (_gate)
         {
             _regions.Remove(region);
+            if (_regions.Count == 0 && !_stop.IsSet)
+            {
+                _isNeeded.Reset();
+            }
         }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _stop.Set();
+        lock (_gate)
+        {
+            _stop.Set();
+            _isNeeded.Set();
+        }
+
         _thread.Join();
         _stop.Dispose();
+        _isNeeded.Dispose();
     }
 
     private void Run()
@@ -65,13 +78,20 @@ internal sealed class Heartbeat : IDisposable
         {
             lock (_gate)
             {
-                var now = Clock();
-                Volatile.Write(ref _nowNs, now);
-                foreach (var region in _regions)
-                {
-                    region.ClockNs = now;
-                }
+                WriteClock();
             }
+
+            _isNeeded.Wait();
+        }
+    }
+
+    private void WriteClock()
+    {
+        var now = Clock();
+        Volatile.Write(ref _nowNs, now);
+        foreach (var region in _regions)
+        {
+            region.ClockNs = now;
         }
     }
 }
