@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "native/process/attach_text.h"
 #include "native/process/elf_lookup.h"
 #include "native/process/environment.h"
 #include "native/process/errno_scope.h"
@@ -40,6 +41,20 @@ uint32_t own_pid;  // a forked child's copy is its parent's until it has a slot
 uint32_t sessions;
 bool follow_children;
 uint64_t early_calls;
+
+// How this process came to its collector. A copy: the program may write over its environment.
+struct Way {
+    char socket[transport::most_path_bytes + 1];
+    uint64_t sample_bytes;
+};
+Way way;
+
+void remember_way(const Settings& settings) {
+    if (settings.socket != way.socket) {
+        strncpy(way.socket, settings.socket, transport::most_path_bytes);
+    }
+    way.sample_bytes = settings.sample_bytes;
+}
 
 void set_phase(Phase next) {
     __atomic_store_n(&phase, next, __ATOMIC_RELEASE);
@@ -148,6 +163,7 @@ bool begin_recording(uint64_t start_ns) {
     switch (transport::join({settings.socket, settings.sample_bytes, start_ns, false}, &joined)) {
         case transport::Joined::yes:
             own = region = joined;
+            remember_way(settings);
             remember_runtime_port(settings.socket);
             return prepare(start_ns, 0);
         case transport::Joined::wrong_version:
@@ -213,58 +229,6 @@ void disown_parent_ring() {
 
 // ---- attach and detach ----
 
-// Cuts the text into what read_settings takes.
-class SettingsText {
-  public:
-    // False: not ended within its bounds, or too many lines.
-    bool read(const char* text) {
-        size_t length = strnlen(text, sizeof(text_));
-        if (length == sizeof(text_)) {
-            return false;
-        }
-        memcpy(text_, text, length + 1);
-        size_t count = 0;
-        for (char* line = text_; *line != 0;) {
-            char* end = strchr(line, '\n');
-            if (*line != '\n') {
-                if (count == most_lines) {
-                    return false;
-                }
-                lines_[count++] = line;
-            }
-            if (end == nullptr) {
-                break;
-            }
-            *end = 0;
-            line = end + 1;
-        }
-        lines_[count] = nullptr;
-        return true;
-    }
-    char** lines() { return lines_; }
-
-  private:
-    static constexpr size_t most_lines = 16;
-    char text_[wire::attach_text_bytes];
-    char* lines_[most_lines + 1];
-};
-
-SettingsText given;  // not on the stack of whoever attaches
-
-// Every line must be a setting: there is no other environment to leave alone here.
-bool read_given(const char* text, Settings* settings) {
-    const char* culprit;
-    if (text == nullptr || !given.read(text) || read_settings(given.lines(), settings, &culprit) != nullptr) {
-        return false;
-    }
-    for (char** line = given.lines(); *line != nullptr; line++) {
-        if (strncmp(*line, "NATIVEHEAP_", strlen("NATIVEHEAP_")) != 0) {
-            return false;
-        }
-    }
-    return settings->socket != nullptr;
-}
-
 bool has_same_layout(const transport::Region& a, const transport::Region& b) {
     auto same = [&](const void* in_a, const void* in_b) {
         return in_a == nullptr || in_b == nullptr
@@ -318,7 +282,6 @@ void forget_numbers() {
     for (uint32_t& order : fork_page.order) {
         __atomic_store_n(&order, 0, __ATOMIC_RELAXED);
     }
-    __atomic_store_n(&fork_page.handling, 0, __ATOMIC_RELAXED);
 }
 
 attach_result enter_region(const transport::Region& joined, uint64_t start_ns) {
@@ -335,6 +298,8 @@ attach_result enter_region(const transport::Region& joined, uint64_t start_ns) {
     }
     forget_numbers();
     sampling::stop();
+    stop_parking();  // where the session before was switched off, and not ended
+    stop_snapshot_signal();
     if (!prepare(start_ns, has_joined() ? 0 : pid)) {
         turn_away(own);
         return attach_result::no_memory;
@@ -369,6 +334,38 @@ void silence_hooks(uint32_t mark) {
 // Whether its collector is known to be gone: then a new one may take over.
 bool is_forsaken() {
     return transport::Patience(own).look() != transport::Written::yes;
+}
+
+attach_result given_settings(const char* text, Settings* out) {
+    if (current_phase() == Phase::on && !is_forsaken()) {
+        return attach_result::already_recording;
+    }
+    return read_attach_text(text, out) ? attach_result::done : attach_result::bad_settings;
+}
+
+// Also of the process that this one was forked from. The memory that a detach leaves behind is no region.
+attach_result settings_of_before(Settings* out) {
+    if (way.socket[0] == 0 || own.header->magic != wire::region_magic) {
+        return attach_result::not_recording;
+    }
+    if (!is_forsaken()) {
+        return attach_result::already_recording;
+    }
+    out->socket = way.socket;
+    out->sample_bytes = way.sample_bytes;
+    out->follow = follow_children;
+    return own.header->paused != 0 ? attach_result::paused : attach_result::done;
+}
+
+// In a forked child that has recorded nothing: what it knows is its parent's. No thread of it may follow the fork from
+// now on.
+attach_result end_unfollowed() {
+    uint32_t nobody = 0;
+    if (!__atomic_compare_exchange_n(&fork_page.handling, &nobody, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+        return attach_result::busy;  // one is just at it
+    }
+    set_phase(Phase::off);
+    return attach_result::done;
 }
 
 }  // namespace
@@ -439,22 +436,18 @@ SessionChange::~SessionChange() {
 }
 
 attach_result begin_session(const char* text) {
-    switch (current_phase()) {
-        case Phase::unstarted:
-        case Phase::starting:
-            return attach_result::busy;
-        case Phase::on:
-            if (!has_joined() || !is_forsaken()) {
-                return attach_result::already_recording;
-            }
-            end_session();
-            break;
-        case Phase::off:
-            break;
+    if (current_phase() == Phase::unstarted || current_phase() == Phase::starting) {
+        return attach_result::busy;
     }
-    Settings settings;
-    if (!read_given(text, &settings)) {
-        return attach_result::bad_settings;
+    Settings settings = {};
+    attach_result allowed = is_again(text) ? settings_of_before(&settings) : given_settings(text, &settings);
+    if (allowed != attach_result::done) {
+        return allowed;
+    }
+    // A vfork child would change its parent's memory.
+    if (has_joined() ? own_pid != static_cast<uint32_t>(kernel::call(SYS_getpid))
+                     : end_session() == attach_result::busy) {
+        return attach_result::busy;
     }
     if (sessions + 1 == most_sessions) {
         return attach_result::refused;  // 32,768 of them: their numbers are used up
@@ -463,7 +456,9 @@ attach_result begin_session(const char* text) {
     transport::Region joined;
     switch (transport::join({settings.socket, settings.sample_bytes, start_ns, true}, &joined)) {
         case transport::Joined::yes:
+            end_session();  // not before: who does not get in may try again
             follow_children = settings.follow;
+            remember_way(settings);
             return enter_region(joined, start_ns);
         case transport::Joined::wrong_version:
             return attach_result::wrong_version;
@@ -480,8 +475,7 @@ attach_result end_session() {
         return attach_result::not_recording;
     }
     if (!has_joined()) {
-        set_phase(Phase::off);  // a forked child that has recorded nothing: what it knows is its parent's
-        return attach_result::done;
+        return end_unfollowed();
     }
     silence_hooks(transport::recording_mark());
     set_phase(Phase::off);

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Runtime.InteropServices;
 using NativeHeap.Collect.Attaching;
 using NativeHeap.Collect.Launching;
@@ -140,7 +139,7 @@ internal static class AttachVerb
         {
             if (session.Detach() is { } report)
             {
-                Messages.Say($"detached from process {target.Pid}{How(report)}");
+                Messages.Say($"detached from process {target.Pid}{report.Text}");
             }
         }
         catch (ToolException error)
@@ -160,13 +159,7 @@ internal static class AttachVerb
 
     private static void SayAttached(AttachTarget target, AttachReport report, string path)
     {
-        Messages.Say($"attached to process {target.Pid} ({target.Name}){How(report)}");
+        Messages.Say($"attached to process {target.Pid} ({target.Name}){report.Text}");
         Messages.Say($"recording to {path}; end it by Ctrl-C, or by: nativeheap detach -p {target.Pid}");
     }
-
-    private static string How(AttachReport report) => report.Way == AttachWay.DiagnosticPort
-        ? string.Create(CultureInfo.InvariantCulture, $" by its diagnostic port in {report.Took.TotalMilliseconds:f0} ms; no thread was stopped")
-        : string.Create(
-            CultureInfo.InvariantCulture,
-            $" by ptrace in {report.Took.TotalMilliseconds:f0} ms; one thread was busy for {report.Busy!.Value.TotalMilliseconds:f1} ms, and stopped for {report.LongestStop!.Value.TotalMilliseconds:f1} ms at most");
 }

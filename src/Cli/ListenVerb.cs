@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using NativeHeap.Collect.Attaching;
 using NativeHeap.Collect.Launching;
 using NativeHeap.Collect.Server;
 using NativeHeap.Collect.Sessions;
@@ -30,6 +31,11 @@ internal static class ListenVerb
         Required = true,
     };
 
+    private static readonly Option<bool> NoTakeover = new("--no-takeover")
+    {
+        Description = "Leaves those alone that a collector before this one has recorded at PATH and that still run; without it each is recorded on, to a new trace.",
+    };
+
     private static readonly SnapshotSettings Snapshots = new();
 
     public static Verb Create()
@@ -40,17 +46,21 @@ internal static class ListenVerb
             "nativeheap listen --socket /run/user/1000/nativeheap -o traces",
             "nativeheap listen --socket /run/user/1000/nativeheap -o traces --snapshot-limit 90% --snapshot-signal USR2")
         {
-            Socket, Folder,
+            Socket, Folder, NoTakeover,
         };
         foreach (var option in Snapshots.Options)
         {
             verb.Add(option);
         }
-        verb.SetAction(result => Run(result.GetValue(Socket)!, result.GetValue(Folder)!, Snapshots.Read(result)));
+        verb.SetAction(result => Run(result.GetValue(Socket)!, result.GetValue(Folder)!, TakesOver(result), Snapshots.Read(result)));
         return verb;
     }
 
-    private static int Run(string socket, string folder, SnapshotOptions snapshots)
+    // A call in another process is written for one processor.
+    private static bool TakesOver(ParseResult result) =>
+        !result.GetValue(NoTakeover) && RuntimeInformation.ProcessArchitecture == Architecture.X64;
+
+    private static int Run(string socket, string folder, bool takesOver, SnapshotOptions snapshots)
     {
         Prepare(folder);
         using var listener = new Listener(socket, new ListenerOptions
@@ -65,6 +75,7 @@ internal static class ListenVerb
             Conclude = Conclude,
             Describe = (trace, newcomer) => TraceDescription.Describe(trace.Describe, newcomer.Command),
             Warn = Messages.Warn,
+            TakeOver = takesOver ? new Takeover(Messages.Say, Messages.Warn).Run : null,
         });
         // Held until the end: the traces have to be closed before the process may go.
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);

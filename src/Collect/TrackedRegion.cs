@@ -81,6 +81,7 @@ internal sealed class TrackedRegion
         }
 
         View.Control = pause ? Control.Pause : Control.Record;
+        View.IsPaused = pause;
         DiscoverAll();
         var seconds = (timeNs / 1e9).ToString("0.000", CultureInfo.InvariantCulture);
         foreach (var process in _processes.OfType<TrackedProcess>().Where(process => !process.HasEnded))

@@ -95,6 +95,14 @@ public sealed unsafe class RegionView
         set => Volatile.Write(ref _region->Control, (uint)value);
     }
 
+    /// <summary>Whether somebody wants nothing recorded: said to whoever comes after the collector, which has told the
+    /// targets to stop by then.</summary>
+    public bool IsPaused
+    {
+        get => Volatile.Read(ref _region->Paused) != 0;
+        set => Volatile.Write(ref _region->Paused, value ? 1u : 0);
+    }
+
     /// <summary>Asks the process of slot 0 to have a .NET runtime wait for the collector. Before it is handed over.</summary>
     public void AwaitRuntime() => _region->AwaitsRuntime = 1;
 

@@ -28,7 +28,6 @@ public enum AttachWay
 /// <param name="StartTicks">When it was started (<see cref="ProcessStat.StartTicks"/>), for pids are used again.</param>
 public sealed record AttachTarget(int Pid, string Name, IReadOnlyList<string> Command, AttachWay Way, ulong StartTicks)
 {
-
     /// <summary>Looks whether a process can be attached to. It is not changed; where seccomp
     /// filters are to be read, some of its threads are stopped for a moment.</summary>
     /// <param name="pid">In our pid namespace.</param>
@@ -36,7 +35,15 @@ public sealed record AttachTarget(int Pid, string Name, IReadOnlyList<string> Co
     /// <param name="despiteSeccomp">Whether also where a seccomp filter cannot be read that might end it.</param>
     /// <returns>The process.</returns>
     /// <exception cref="ToolException">It cannot be; one line says why and what to do. Exit code 3.</exception>
-    public static AttachTarget Examine(int pid, string shim, bool despiteSeccomp = false)
+    public static AttachTarget Examine(int pid, string shim, bool despiteSeccomp = false) =>
+        Examine(pid, () => OutOfSight(pid, shim) ?? Recorded(pid), despiteSeccomp);
+
+    /// <summary>Looks whether a process that has the shim loaded can be made to call it.</summary>
+    /// <param name="pid">In our pid namespace.</param>
+    /// <exception cref="ToolException">As of <see cref="Examine(int, string, bool)"/>.</exception>
+    internal static AttachTarget ExamineLoaded(int pid) => Examine(pid, () => null, despiteSeccomp: false);
+
+    private static AttachTarget Examine(int pid, Func<string?> findProblem, bool despiteSeccomp)
     {
         var reader = new ProcessReader(pid);
         if (reader.ReadStat() is not { } stat || reader.ReadStatus() is not { } status || status.ProcessId != pid)
@@ -51,7 +58,7 @@ public sealed record AttachTarget(int Pid, string Name, IReadOnlyList<string> Co
             : Stranger(status)
             ?? (mappings is null ? "protects itself; attach as root"
             : mappings.Count == 0 ? "is a thread of the kernel, which has no heap"
-            : Foreign(pid, mappings) ?? OutOfSight(pid, shim) ?? Recorded(pid));
+            : Foreign(pid, mappings) ?? findProblem());
         if (problem is not null)
         {
             throw Refuse($"process {pid} {problem}");

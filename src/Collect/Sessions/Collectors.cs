@@ -1,4 +1,4 @@
-using System.Globalization;
+using NativeHeap.Collect.Server;
 using NativeHeap.Memory.Proc;
 
 namespace NativeHeap.Collect.Sessions;
@@ -7,7 +7,6 @@ namespace NativeHeap.Collect.Sessions;
 /// knows where that one listens. The environment of a process that was attached to says nothing.</summary>
 internal static class Collectors
 {
-    private const string Region = "/memfd:nativeheap-";
     private const string Listens = "00010000"; // __SO_ACCEPTCON
     private const string RuntimePort = "dotnet"; // beside the socket, where a command's runtime finds us
 
@@ -16,13 +15,10 @@ internal static class Collectors
     public static string? FindSocket(int pid)
     {
         var collectors = (new ProcessReader(pid).ReadMappings() ?? [])
-            .Where(mapping => mapping.Path.StartsWith(Region, StringComparison.Ordinal))
-            .Select(mapping => mapping.Path[Region.Length..].Split('-')[0])
-            .Distinct();
-        foreach (var name in collectors)
+            .Select(mapping => RegionName.Parse(mapping.Path)?.Collector).OfType<int>().Distinct();
+        foreach (var collector in collectors)
         {
-            if (int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var collector) && collector != pid
-                && ListenerOf(collector) is { } socket)
+            if (collector != pid && ListenerOf(collector) is { } socket)
             {
                 return socket;
             }

@@ -27,6 +27,7 @@ public sealed class Listener : IDisposable
     private readonly PollLoop _poll;
     private readonly Heartbeat _heartbeat = new();
     private readonly ControlServer _server;
+    private readonly string _mark;
     private readonly List<Recorded> _recorded = []; // the poll thread's
     private readonly BlockingCollection<Recorded> _ended = [];
     private readonly ManualResetEventSlim _stop = new();
@@ -43,6 +44,7 @@ public sealed class Listener : IDisposable
     {
         _options = options;
         _place = ListeningPlace.Take(socketPath);
+        _mark = RegionName.PlaceOf(_place.SocketPath);
         _poll = new PollLoop(Faulted);
         try
         {
@@ -66,7 +68,14 @@ public sealed class Listener : IDisposable
     {
         _thread.Start();
         _poll.Start();
-        _stop.Wait();
+        using (var ending = new CancellationTokenSource())
+        {
+            var taking = new Thread(() => TakeOver(ending.Token)) { IsBackground = true, Name = "take over" };
+            taking.Start();
+            _stop.Wait();
+            ending.Cancel();
+            taking.Join(); // whom it has called meanwhile is on the way to us
+        }
         OnPollThread(() =>
         {
             _server.Stop();
@@ -145,6 +154,7 @@ public sealed class Listener : IDisposable
         var recorded = new Recorded(writer, trace);
         _options.Describe(trace, newcomer);
         trace.Host.ExpectNoCommand();
+        trace.Host.Place = _mark;
         trace.Faulted += () => _poll.Post(() => End(recorded));
         trace.NobodyLeft += () => _poll.Post(() => EndIfEmpty(recorded));
         trace.WriteFailed += error => _options.Warn($"{error.Message}; the program goes on, the trace ends at its last commit");
@@ -187,6 +197,20 @@ public sealed class Listener : IDisposable
             done.Set();
         });
         done.Wait();
+    }
+
+    // ---- the thread that takes over ----
+
+    private void TakeOver(CancellationToken ending)
+    {
+        try
+        {
+            _options.TakeOver?.Invoke(_mark, ending);
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            Faulted(error);
+        }
     }
 
     // ---- the thread that ends traces ----

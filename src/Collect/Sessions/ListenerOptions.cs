@@ -19,6 +19,11 @@ public sealed record ListenerOptions
     /// own, one trace at a time; the writer is disposed afterwards. The token is cancelled when nobody wants to wait.</summary>
     public required Action<TraceSession, CancellationToken> Conclude { get; init; }
 
+    /// <summary>Calls the processes that a collector before this one has recorded: given what stands for our socket in the
+    /// names of their regions. On a thread of its own, while newcomers are welcomed; the token is cancelled when the listener
+    /// is to end, which waits for it. Null: nobody does.</summary>
+    public Action<string, CancellationToken>? TakeOver { get; init; }
+
     /// <summary>Told what went wrong while others are recorded on. Any thread.</summary>
     public required Action<string> Warn { get; init; }
 }

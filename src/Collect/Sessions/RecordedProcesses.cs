@@ -1,3 +1,4 @@
+using NativeHeap.Collect.Server;
 using NativeHeap.Memory.Proc;
 using NativeHeap.Model;
 
@@ -6,8 +7,6 @@ namespace NativeHeap.Collect.Sessions;
 /// <summary>Processes of this machine that are being recorded, as far as we may look at them.</summary>
 public static class RecordedProcesses
 {
-    private const string Region = "/memfd:nativeheap-";
-
     /// <summary>Finds them.</summary>
     /// <returns>Pids in our namespace by rising number, each with its trace.</returns>
     public static IReadOnlyList<(int Pid, string Trace)> Find()
@@ -29,6 +28,6 @@ public static class RecordedProcesses
 
     // A collector has regions, too; it is not told by them but by the library that it has not loaded.
     private static bool IsRecorded(int pid) => new ProcessReader(pid).ReadMappings() is { } mappings
-        && mappings.Any(mapping => mapping.Path.StartsWith(Region, StringComparison.Ordinal))
+        && mappings.Any(mapping => RegionName.Parse(mapping.Path) is not null)
         && mappings.Any(mapping => Path.GetFileName(mapping.Path) == "libnativeheap.so");
 }

@@ -16,7 +16,6 @@ namespace NativeHeap.Collect.Sessions;
 internal sealed class TargetHost : IServerHost, IDisposable
 {
     private static readonly TimeSpan RootPatience = TimeSpan.FromSeconds(1);
-    private static int _names;
 
     private readonly Recording _recording;
     private readonly PollLoop _poll;
@@ -71,7 +70,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
         recording.ProcessLeft += Left;
     }
 
-    private sealed record Arrival(ProcessIntroduction Introduction, Peer Peer);
+    private sealed record Arrival(ProcessIntroduction Introduction, Peer Peer, TimeSpan? Age);
 
     private sealed record Image(string RegionName, ulong BornNs, bool IsElsewhere);
 
@@ -127,7 +126,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
         // The target waits for our answer, so what it is can still be read.
         _rootKnown.Wait(RootPatience);
         Checks?.Follow(peer.Pid);
-        _arriving.Add(region, new Arrival(Introduce(hello, peer.Pid), peer));
+        _arriving.Add(region, new Arrival(Introduce(hello, peer.Pid), peer, AgeOf(peer.Pid)));
         return (region, status);
     }
 
@@ -148,6 +147,10 @@ internal sealed class TargetHost : IServerHost, IDisposable
         }
         _drain.Post(_ => Attach(region, arrival));
     }
+
+    /// <summary>Where processes come by themselves (<see cref="RegionName.Place"/>); null: they do not. Before anything
+    /// happens.</summary>
+    public string? Place { get; set; }
 
     /// <summary>Ends the recording because somebody wants it to end; null: nobody but its owner may. Before anything
     /// happens; called on the poll thread.</summary>
@@ -258,8 +261,21 @@ internal sealed class TargetHost : IServerHost, IDisposable
         };
     }
 
-    private static string NextName() => string.Create(
-        CultureInfo.InvariantCulture, $"nativeheap-{Environment.ProcessId}-{Interlocked.Increment(ref _names)}");
+    private string NextName() => RegionName.Next(Place);
+
+    // How long a process has been running; null when that is not known.
+    private static TimeSpan? AgeOf(int hostPid)
+    {
+        const ulong tickNs = 10_000_000; // USER_HZ is 100
+        return hostPid != 0 && new ProcessReader(hostPid).ReadStat()?.StartTicks is { } ticks
+            && Libc.BootClock() is var now && now >= ticks * tickNs
+            ? TimeSpan.FromSeconds((now - (ticks * tickNs)) / 1e9)
+            : null;
+    }
+
+    private void NoteBlocksBefore(ProcessId process, TimeSpan? age) => _recording.Note(process, string.Create(
+        CultureInfo.InvariantCulture,
+        $"recording began {(age is { } known ? $"{known.TotalSeconds:f1} s after the program's start" : "in the midst of its run")}; blocks from before are unknown"));
 
     private ProcessIntroduction Introduce(in HelloRecord hello, int hostPid)
     {
@@ -277,7 +293,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
 
     private void Attach(SharedRegion region, Arrival arrival)
     {
-        var (introduction, peer) = arrival;
+        var (introduction, peer, age) = arrival;
         var isRoot = peer.Pid == _root?.Pid;
         if (!isRoot)
         {
@@ -299,6 +315,10 @@ internal sealed class TargetHost : IServerHost, IDisposable
         if (isRoot)
         {
             _rootId = id;
+        }
+        if (introduction.Origin == ProcessOrigin.Attach)
+        {
+            NoteBlocksBefore(id, age);
         }
         if (peer.Pid == 0)
         {

@@ -35,6 +35,8 @@ internal static class CallFrame
     public const int Called = 304;
 
     private const int Texts = 320;
+    private const ulong Now = 2;          // RTLD_NOW
+    private const ulong OnlyIfLoaded = 4; // RTLD_NOLOAD
     private const uint MaskedExceptions = 0x1F80; // MXCSR as a program starts with
 
     // A fault of ours must come as the program's own would: the kernel takes the handler away from a signal that is blocked
@@ -68,7 +70,7 @@ internal static class CallFrame
         Put(192, functions.Symbol);
         Put(200, functions.Error);
         Put(208, functions.ErrorNumber);
-        Put(216, 2); // RTLD_NOW
+        Put(216, call.IsLoaded ? Now | OnlyIfLoaded : Now);
         Put(224, address + Texts);
         Put(232, address + (ulong)(Texts + library.Length));
         Put(240, address + (ulong)(Texts + library.Length + function.Length));

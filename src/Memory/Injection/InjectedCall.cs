@@ -4,7 +4,11 @@ namespace NativeHeap.Memory.Injection;
 /// <param name="Library">Path of a shared library, as that process sees it; it stays loaded unless it can be unloaded.</param>
 /// <param name="Function">Its function <c>int f(const char *)</c>.</param>
 /// <param name="Argument">The text it gets; with the names at most 7,000 bytes of UTF-8.</param>
-public sealed record InjectedCall(string Library, string Function, string Argument);
+public sealed record InjectedCall(string Library, string Function, string Argument)
+{
+    /// <summary>Whether the process has that library; where it has not, nothing is loaded.</summary>
+    public bool IsLoaded { get; init; }
+}
 
 /// <summary>How a call in another process went.</summary>
 public enum InjectionOutcome

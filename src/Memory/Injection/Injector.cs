@@ -40,7 +40,9 @@ public sealed class Injector
     /// <param name="call">What is to be called.</param>
     /// <param name="choosing">How long to look for a thread that can make it.</param>
     /// <param name="calling">How long to wait for its return.</param>
-    public static InjectionResult Call(int pid, InjectedCall call, TimeSpan choosing, TimeSpan calling)
+    /// <param name="cancellation">Ends the search for a thread; a call that has begun is waited for.</param>
+    public static InjectionResult Call(
+        int pid, InjectedCall call, TimeSpan choosing, TimeSpan calling, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(call);
         InjectionResult? result = null;
@@ -51,7 +53,7 @@ public sealed class Injector
             using var wake = new WakeSignal();
             wake.TakeThread();
             wake.SetAlarm(true);
-            result = new Injector(pid, memory, wake).Run(call, choosing, calling);
+            result = new Injector(pid, memory, wake).Run(call, choosing, calling, cancellation);
         })
         {
             IsBackground = true,
@@ -62,7 +64,7 @@ public sealed class Injector
         return result!;
     }
 
-    private InjectionResult Run(InjectedCall call, TimeSpan choosing, TimeSpan calling)
+    private InjectionResult Run(InjectedCall call, TimeSpan choosing, TimeSpan calling, CancellationToken cancellation)
     {
         if (!CallFrame.IsPossible)
         {
@@ -93,7 +95,7 @@ public sealed class Injector
                     return result;
                 }
 
-                if (clock.Elapsed > choosing)
+                if (clock.Elapsed > choosing || cancellation.IsCancellationRequested)
                 {
                     return Result(
                         InjectionOutcome.Refused,
