@@ -50,7 +50,7 @@ internal sealed class Listening : IDisposable
         return new Listening(Program.Start(command, surroundings), socket, traces);
     }
 
-    private static void WaitUntil(Func<bool> reached, string otherwise)
+    internal static void WaitUntil(Func<bool> reached, string otherwise)
     {
         for (var clock = Stopwatch.StartNew(); !reached(); Thread.Yield())
         {
@@ -89,11 +89,24 @@ internal sealed class Listening : IDisposable
     public Outcome WaitForEnd() => _program.Wait();
 
     /// <summary>The trace of a program by its pid, once it is written whole.</summary>
-    public string TraceOf(int pid)
+    /// <param name="pid">The program's.</param>
+    /// <param name="number">The trace's, where there are several: 1, 2, …</param>
+    public string TraceOf(int pid, int number = 1)
     {
         var written = "";
-        WaitUntil(() => (written = Find(pid)) != "" && IsClosed(written), $"no whole trace of {pid} in {Traces}");
+        WaitUntil(() => (written = Find(pid, number)) != "" && IsClosed(written), $"no whole trace of {pid} in {Traces}");
         return written;
+    }
+
+    /// <summary>How many traces of a program there are.</summary>
+    public int CountTraces(int pid)
+    {
+        var count = 0;
+        while (Find(pid, count + 1) != "")
+        {
+            count++;
+        }
+        return count;
     }
 
     /// <summary>Reason and live bytes of each snapshot of a program up to now: "growth 4096|asked 8192".</summary>
@@ -134,8 +147,9 @@ internal sealed class Listening : IDisposable
 
     public void Dispose() => _program.Dispose();
 
-    private string Find(int pid) =>
-        Directory.Exists(Traces) ? Directory.EnumerateFiles(Traces, $"*.{pid}.nheap").SingleOrDefault("") : "";
+    private string Find(int pid, int number = 1) => Directory.Exists(Traces)
+        ? Directory.EnumerateFiles(Traces, number == 1 ? $"*.{pid}.nheap" : $"*.{pid}-{number}.nheap").SingleOrDefault("")
+        : "";
 
     private static bool IsClosed(string trace)
     {

@@ -1,0 +1,164 @@
+namespace NativeHeap.EndToEnd.Attaching;
+
+/// <summary>A collector that listens where another one did records on what that one has recorded.</summary>
+public sealed class TakeoverTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData(Signals.Kill)]
+    [InlineData(Signals.Terminate)]
+    public void What_happens_after_each_restart_is_counted_exactly(int signal)
+    {
+        var done = _folder["done"];
+        using var first = Listening.Start(_folder);
+        using var program = Start(first, "stepwise", done);
+        program.Step('a', done);
+        first.End(signal);
+        program.Step('b', done); // nobody is there
+        for (var i = 0; i < Cycles.Count; i++)
+        {
+            using var next = Successor.Start(_folder);
+            next.AwaitTakeover(program.Pid);
+            program.Step('a', done);
+            program.Step('c', done);
+            next.Collector.End(i % 2 == 0 ? Signals.Terminate : Signals.Interrupt).Expect(0);
+            program.Step('b', done);
+            var trace = next.Collector.TraceOf(program.Pid, i + 2);
+            var report = Listening.Read(trace);
+            // Those that step c frees are of a step b that nobody saw.
+            Assert.Equal(new Sums(130, 0, 103_000, 130, 103_000), report.Totals.Sums);
+            Assert.Equal(0, report.LostEvents);
+            string[] query = ["dotnet", Built.Command, "sql", trace, "--csv", "SELECT origin, earlier_frees, note FROM process"];
+            Assert.Matches(
+                @"\nattach,20,recording began \d+\.\d s after the program's start; blocks from before are unknown",
+                Program.Run(query).Expect(0).Output);
+            Assert.DoesNotContain("warning", next.Said, StringComparison.Ordinal);
+        }
+        program.EndInput();
+        Assert.Equal(("", ""), (program.Wait().Expect(0).Output, program.Wait().Errors));
+        Assert.Equal(Cycles.Count + 1, first.CountTraces(program.Pid));
+    }
+
+    [Fact]
+    public void A_program_that_found_its_collector_dead_and_went_on_is_recorded_to_its_end()
+    {
+        var target = new SteadyTarget(_folder);
+        using var first = Listening.Start(_folder);
+        using var program = Program.Start(target.Command, first.Around);
+        target.WaitForOperations(1000, over: () => program.HasEnded);
+        first.End(Signals.Kill);
+        target.WaitForOperations(target.Operations + 100_000, over: () => program.HasEnded); // its ring has been full
+        var before = target.Counted;
+        using var next = Successor.Start(_folder);
+        next.AwaitTakeover(program.Pid);
+        var since = target.Counted;
+        target.WaitForOperations(target.Operations + 200_000, over: () => program.HasEnded);
+        Signals.Send(program.Pid, Signals.Kill);
+
+        Assert.Equal("", program.Wait().Expect(128 + Signals.Kill).Errors);
+        var report = Listening.Read(next.Collector.TraceOf(program.Pid, 2));
+        Assert.True(report is { Complete: true, LostEvents: 0 });
+        Assert.InRange(
+            report.Totals.Sums.Allocations, target.Counted.Allocations - since.Allocations, target.Counted.Allocations - before.Allocations + 1);
+    }
+
+    [Fact]
+    public void Forked_processes_come_into_one_trace_whether_they_had_recorded_or_not()
+    {
+        var done = _folder["done"];
+        using var first = Listening.Start(_folder);
+        using var program = Start(first, "family", done);
+        program.Step('f', done);
+        program.Step('a', done);
+        program.Step('f', done); // one that has allocated nothing when the collector is killed
+        first.End(Signals.Kill);
+        program.Step('f', done); // and one that it never saw
+        using var next = Successor.Start(_folder);
+        next.AwaitTakeover(program.Pid);
+        var children = Signals.ChildrenOf(program.Pid).Select(child => child.Pid).ToList();
+        children.ForEach(child => next.AwaitTakeover(child));
+        program.Step('a', done);
+        program.Step('f', done); // it follows its parent as ever
+        program.Step('a', done);
+        program.EndInput();
+
+        Assert.Equal("", program.Wait().Expect(5).Errors);
+        var report = Listening.Read(next.Collector.TraceOf(program.Pid, 2));
+        Assert.Equal(5, report.Processes.Count);
+        Assert.All(
+            report.Processes.Where(process => process.Pid == program.Pid || children.Contains(process.Pid)),
+            process => Assert.Equal(new Sums(200, 0, 200_000, 200, 200_000), process.Totals.Sums));
+        Assert.Equal(new Sums(900, 0, 900_000, 900, 900_000), report.Totals.Sums);
+        Assert.True(report is { Complete: true, LostEvents: 0 });
+        Assert.All(children, child => Assert.Equal(0, next.Collector.CountTraces(child)));
+    }
+
+    [Fact]
+    public void A_program_that_forked_by_vfork_and_its_child_share_their_memory_and_are_not_called()
+    {
+        var done = _folder["done"];
+        using var first = Listening.Start(_folder);
+        using var program = Start(first, "family", done);
+        program.Step('a', done);
+        program.Step('v', done);
+        first.End(Signals.Kill);
+        var child = Signals.ChildrenOf(program.Pid).Single().Pid;
+        using (var next = Successor.Start(_folder))
+        {
+            next.Await($"not taken over: process {child} is just being attached to");
+            next.Await($"not taken over: process {program.Pid} ");
+            next.Collector.End().Expect(0);
+        }
+        program.Step('v', done); // lets the child go
+        program.Step('a', done);
+        using (var next = Successor.Start(_folder))
+        {
+            next.AwaitTakeover(program.Pid);
+            program.Step('a', done);
+            program.EndInput();
+            Assert.Equal("", program.Wait().Expect(5).Errors);
+            Assert.Equal(new Sums(100, 0, 100_000, 100, 100_000), Listening.Read(next.Collector.TraceOf(program.Pid, 2)).Totals.Sums);
+        }
+    }
+
+    [Fact]
+    public void Python_and_a_server_of_several_processes_are_recorded_on()
+    {
+        const string Script =
+            """
+            import os, sys, ctypes
+            malloc = ctypes.CDLL(None).malloc
+            malloc.restype = ctypes.c_void_p
+            kept = []
+            done = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            while step := os.read(0, 1):
+                kept += [malloc(54321) for _ in range(100)]
+                os.write(done, step)
+            sys.exit(6)
+            """;
+        var done = _folder["done"];
+        using var first = Listening.Start(_folder);
+        using var python = Program.Start(["/usr/bin/python3", "-c", Script, done], first.Around with { KeepInput = true });
+        python.Step('a', done);
+        first.End(Signals.Kill);
+        using var next = Successor.Start(_folder);
+        next.AwaitTakeover(python.Pid);
+        python.Step('a', done);
+        python.Step('a', done);
+        python.EndInput();
+        Assert.Equal("", python.Wait().Expect(6).Errors);
+        var report = Listening.Read(TraceOf(next.Collector, python.Pid));
+        Assert.Equal(200, report.Stacks.Where(stack => stack.Bytes == stack.Blocks * 54321).Sum(stack => stack.Blocks));
+        Assert.True(report is { Complete: true, LostEvents: 0 });
+    }
+
+    private static Program Start(Listening collector, string target, string done) =>
+        Program.Start([Built.Target(target), done], collector.Around with { KeepInput = true });
+
+    // The name that a program has at its start may be another one later: that of env, of a script's interpreter.
+    private static string TraceOf(Listening collector, int pid) =>
+        collector.TraceOf(pid, Math.Max(1, collector.CountTraces(pid)));
+}
