@@ -77,7 +77,7 @@ internal static class ThreadJudge
         or 43 or 288                  // accept, accept4
         or 45 or 47 or 299            // recvfrom, recvmsg, recvmmsg
         or 61 or 247                  // wait4, waitid
-        or 128 or 34                  // rt_sigtimedwait, pause
+        or 128 or 34 or 130           // rt_sigtimedwait, pause, rt_sigsuspend
         or 208 or 333 or 426;         // io_getevents, io_pgetevents, io_uring_enter
 
     // The loader reads files, and nothing else.

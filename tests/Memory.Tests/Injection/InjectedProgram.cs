@@ -63,6 +63,7 @@ internal sealed class InjectedProgram : IDisposable
         #include <stdlib.h>
         #include <string.h>
         #include <sys/epoll.h>
+        #include <sys/time.h>
         #include <time.h>
         #include <unistd.h>
         volatile int calls, inside, over;
@@ -116,6 +117,12 @@ internal sealed class InjectedProgram : IDisposable
             if (!strcmp(mode, "poll")) result = poll(&none, 1, 1000);
             if (!strcmp(mode, "epoll")) result = epoll_wait(set, &event, 1, 1000);
             if (!strcmp(mode, "condition")) { pthread_mutex_lock(&m); result = pthread_cond_timedwait(&c, &m, &until) == ETIMEDOUT ? 0 : 1; }
+            if (!strcmp(mode, "suspend")) {
+                struct itimerval once = {{0, 0}, {1, 0}}; sigset_t none_blocked, now; sigemptyset(&none_blocked);
+                setitimer(ITIMER_REAL, &once, 0);
+                result = sigsuspend(&none_blocked) == -1 && errno == EINTR && handled == 1 ? 0 : 1; errno = 0;
+                sigprocmask(SIG_BLOCK, 0, &now); result += !sigismember(&now, SIGALRM); alarm(60);
+            }
             double took = seconds() - start;
             printf("%d %d %s\n", result, errno, took >= 0.99 ? "whole" : "cut short");
         }
@@ -123,6 +130,10 @@ internal sealed class InjectedProgram : IDisposable
             (void)argc; const char *mode = argv[1]; alarm(60);
             // Before its pid is said: the test sends signals from then on.
             struct sigaction a = {0}; a.sa_handler = count_signal; a.sa_flags = SA_RESTART; sigaction(SIGUSR1, &a, 0);
+            if (!strcmp(mode, "suspend")) {
+                sigset_t alarms; sigemptyset(&alarms); sigaddset(&alarms, SIGALRM);
+                sigprocmask(SIG_BLOCK, &alarms, 0); sigaction(SIGALRM, &a, 0);
+            }
             printf("%d\n", getpid()); fflush(stdout);
             pthread_t watcher;
             if (!strcmp(mode, "registers")) {

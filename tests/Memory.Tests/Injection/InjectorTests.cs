@@ -30,6 +30,7 @@ public sealed class InjectorTests : IDisposable
     [InlineData("poll")]
     [InlineData("epoll")]
     [InlineData("condition")]
+    [InlineData("suspend")]
     public void A_wait_goes_on_to_its_end_and_is_not_interrupted(string mode)
     {
         using var program = InjectedProgram.Start(_folder, mode);
@@ -85,7 +86,8 @@ public sealed class InjectorTests : IDisposable
     {
         using var program = InjectedProgram.Start(_folder, "read");
         var missing = Injector.Call(
-            program.Pid, new InjectedCall(_folder["none.so"], "count", "text"), TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10));
+            program.Pid, new InjectedCall(_folder["none.so"], "count", "text"), TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10),
+            TestContext.Current.CancellationToken);
         Assert.Equal(InjectionOutcome.NotLoaded, missing.Outcome);
         Assert.Contains("none.so: cannot open shared object file", missing.Problem, StringComparison.Ordinal);
         var unknown = program.Call("nosuch");
