@@ -82,6 +82,11 @@ internal sealed class ShimLoader(AttachTarget target, string shim)
         }
 
         var result = Injector.Call(target.Pid, call, choosing, Calling, cancellation);
+        if (result.Outcome == InjectionOutcome.NotLoaded && call.IsLoaded)
+        {
+            throw Refuse($"process {target.Pid} has a shim loaded that is not at its path any more; it can be recorded again when it has been restarted");
+        }
+
         if (result.Outcome != InjectionOutcome.Returned)
         {
             throw Refuse($"process {target.Pid} could not be made to load the shim: {result.Problem}");

@@ -155,6 +155,88 @@ public sealed class TakeoverTests : IDisposable
         Assert.True(report is { Complete: true, LostEvents: 0 });
     }
 
+    [Fact]
+    public void A_shim_that_finds_nobody_may_be_called_again_later()
+    {
+        const string Script =
+            """
+            import ctypes, os
+            attach = ctypes.CDLL(None).nativeheap_attach
+            while step := os.read(0, 1):
+                os.write(1, b'%d' % attach(b'again'))
+                os.write(int(os.environ['DONE']), step)
+            """;
+        var done = _folder["done"];
+        using var first = Listening.Start(_folder);
+        using var python = Program.Start(
+            ["/bin/sh", "-c", $"exec 9>>{done}; DONE=9 exec /usr/bin/python3 -c \"$1\"", "sh", Script], first.Around with { KeepInput = true });
+        python.Step('r', done); // it is recorded
+        first.End(Signals.Kill);
+        python.Step('n', done); // nobody is there
+        python.Step('n', done);
+        using var next = Successor.Start(_folder);
+        next.AwaitTakeover(python.Pid);
+        python.Step('r', done);
+        python.EndInput();
+        const int AlreadyRecording = 1, NoCollector = 4;
+        Assert.Equal($"{AlreadyRecording}{NoCollector}{NoCollector}{AlreadyRecording}", python.Wait().Expect(0).Output);
+    }
+
+    [Fact]
+    public void The_signal_for_snapshots_is_the_new_collectors_also_where_the_program_had_noticed_that_the_first_was_gone()
+    {
+        const int User1 = 10, User2 = 12;
+        var target = new SteadyTarget(_folder);
+        using var first = Listening.Start(_folder, null, "--snapshot-signal", "USR1");
+        using var program = Program.Start(target.Command, first.Around);
+        target.WaitForOperations(1000, over: () => program.HasEnded);
+        first.End(Signals.Kill);
+        target.WaitForOperations(target.Operations + 100_000, over: () => program.HasEnded);
+        using var next = Successor.Start(_folder, "--snapshot-signal", "USR2");
+        next.AwaitTakeover(program.Pid);
+        Signals.Send(program.Pid, User2);
+        Listening.WaitUntil(() => next.Collector.Snapshots(program.Pid, 2).StartsWith("signal ", StringComparison.Ordinal), "no snapshot is taken");
+        Signals.Send(program.Pid, User1); // which is the program's own again
+        Assert.Equal("", program.Wait().Expect(128 + User1).Errors);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)] // what is loaded cannot be told by the name that it was loaded by
+    public void A_shim_that_was_replaced_on_disk_is_not_loaded_a_second_time(bool byLink)
+    {
+        var done = _folder["done"];
+        var shim = Directory.CreateDirectory(_folder["lib"]).FullName + "/libnativeheap.so";
+        File.Copy(Built.Shim, shim);
+        Directory.CreateSymbolicLink(_folder["link"], _folder["lib"]);
+        using var first = Listening.Start(_folder);
+        var around = first.Around;
+        var environment = new Dictionary<string, string?>(around.Environment)
+        {
+            ["LD_PRELOAD"] = byLink ? _folder["link/libnativeheap.so"] : shim,
+        };
+        using var program = Program.Start([Built.Target("stepwise"), done], around with { KeepInput = true, Environment = environment });
+        program.Step('a', done);
+        first.End(Signals.Kill);
+        File.Copy(Built.Shim, shim + ".new");
+        File.Move(shim + ".new", shim, overwrite: true);
+        using var next = Successor.Start(_folder);
+        if (byLink)
+        {
+            next.Await($"warning: not taken over: process {program.Pid} has a shim loaded that is not at its path any more");
+        }
+        else
+        {
+            next.AwaitTakeover(program.Pid);
+        }
+        var inodes = File.ReadLines($"/proc/{program.Pid}/maps").Where(line => line.Contains("libnativeheap", StringComparison.Ordinal))
+            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[4]).Distinct();
+        Assert.Single(inodes);
+        program.Step('a', done);
+        program.EndInput();
+        Assert.Equal("", program.Wait().Expect(0).Errors);
+    }
+
     private static Program Start(Listening collector, string target, string done) =>
         Program.Start([Built.Target(target), done], collector.Around with { KeepInput = true });
 

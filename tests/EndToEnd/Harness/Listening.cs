@@ -110,9 +110,11 @@ internal sealed class Listening : IDisposable
     }
 
     /// <summary>Reason and live bytes of each snapshot of a program up to now: "growth 4096|asked 8192".</summary>
-    public string Snapshots(int pid)
+    /// <param name="pid">The program's.</param>
+    /// <param name="number">The trace's, where there are several: 1, 2, …</param>
+    public string Snapshots(int pid, int number = 1)
     {
-        if (Find(pid) is not { Length: > 0 } trace)
+        if (Find(pid, number) is not { Length: > 0 } trace)
         {
             return "";
         }
