@@ -2,6 +2,7 @@
 // of standard input is a step; the file that is named gets one byte for each that is done by everybody. The steps:
 //   f  the first process forks one that allocates nothing
 //   a  every process allocates 100 blocks of 1,000 bytes and keeps them
+//   g  every process has the shim go to the collector that listens where the one before did, as that would have it
 //   v  the first process forks by vfork one that waits for the next byte of standard input, and ends; then both go on
 // At the end of input all end; the exit code is 5. Input and output without stdio, which would allocate.
 #define _GNU_SOURCE
@@ -11,6 +12,8 @@
 #include <unistd.h>
 
 enum { most = 8 };
+
+__attribute__((weak)) int nativeheap_attach(const char* text);  // of the shim
 
 static int to_child[most];
 static int children;
@@ -23,11 +26,18 @@ __attribute__((noinline)) static void step_a(void) {
     }
 }
 
+static int step_of_all(char step) {
+    if (step == 'a') {
+        step_a();
+        return 1;
+    }
+    return nativeheap_attach != NULL && nativeheap_attach("again") == 0;
+}
+
 static void be_child(int steps) {
     char step;
     while (read(steps, &step, 1) == 1) {
-        step_a();
-        if (write(done_by_child[1], &step, 1) != 1) {
+        if (!step_of_all(step) || write(done_by_child[1], &step, 1) != 1) {
             _exit(4);
         }
     }
@@ -88,8 +98,8 @@ int main(int argc, char** argv) {
                 good = step_f();
                 break;
             case 'a':
-                step_a();
-                good = tell_children(step);
+            case 'g':
+                good = step_of_all(step) && tell_children(step);
                 break;
             case 'v':
                 good = step_v(done);

@@ -65,8 +65,10 @@ public sealed class TakeoverTests : IDisposable
             report.Totals.Sums.Allocations, target.Counted.Allocations - since.Allocations, target.Counted.Allocations - before.Allocations + 1);
     }
 
-    [Fact]
-    public void Forked_processes_come_into_one_trace_whether_they_had_recorded_or_not()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)] // by themselves: the loader, which we call on the way, allocates and has a child take note of its fork
+    public void Forked_processes_come_into_one_trace_whether_they_had_recorded_or_not(bool byThemselves)
     {
         var done = _folder["done"];
         using var first = Listening.Start(_folder);
@@ -76,10 +78,17 @@ public sealed class TakeoverTests : IDisposable
         program.Step('f', done); // one that has allocated nothing when the collector is killed
         first.End(Signals.Kill);
         program.Step('f', done); // and one that it never saw
-        using var next = Successor.Start(_folder);
-        next.AwaitTakeover(program.Pid);
         var children = Signals.ChildrenOf(program.Pid).Select(child => child.Pid).ToList();
-        children.ForEach(child => next.AwaitTakeover(child));
+        using var next = Successor.Start(_folder, byThemselves ? ["--no-takeover"] : []);
+        if (byThemselves)
+        {
+            program.Step('g', done);
+        }
+        else
+        {
+            next.AwaitTakeover(program.Pid);
+            children.ForEach(child => next.AwaitTakeover(child));
+        }
         program.Step('a', done);
         program.Step('f', done); // it follows its parent as ever
         program.Step('a', done);
