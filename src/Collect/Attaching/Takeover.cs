@@ -1,4 +1,3 @@
-using System.Globalization;
 using NativeHeap.Collect.Server;
 using NativeHeap.Memory;
 using NativeHeap.Memory.Proc;
@@ -54,20 +53,11 @@ public sealed class Takeover(Action<string> say, Action<string> warn)
         }
     }
 
-    private static List<Candidate> Find(string place)
-    {
-        var found = new List<Candidate>();
-        foreach (var folder in Directory.EnumerateDirectories("/proc"))
-        {
-            if (int.TryParse(Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
-                && pid != Environment.ProcessId && TryRead(place, pid) is { } candidate)
-            {
-                found.Add(candidate);
-            }
-        }
-
-        return found;
-    }
+    private static List<Candidate> Find(string place) =>
+    [
+        .. ProcessReader.ProcessIds().Where(pid => pid != Environment.ProcessId)
+            .Select(pid => TryRead(place, pid)).OfType<Candidate>(),
+    ];
 
     // Null: it is not one of them, or we may not look.
     private static Candidate? TryRead(string place, int pid)

@@ -33,8 +33,8 @@ internal static class Collectors
         .Select(ListenerOf)
         .OfType<string>();
 
-    private static bool HasRegionOfItsOwn(int pid) => new ProcessReader(pid).ReadMappings()?.Any(
-        mapping => mapping.Path.StartsWith(string.Create(CultureInfo.InvariantCulture, $"{Region}{pid}-"), StringComparison.Ordinal)) == true;
+    private static bool HasRegionOfItsOwn(int pid) =>
+        new ProcessReader(pid).ReadMappings()?.Any(mapping => RegionName.Parse(mapping.Path)?.Collector == pid) == true;
 
     // Our own runtime's diagnostic port.
     private static bool IsOfRuntime(string path) =>
