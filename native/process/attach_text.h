@@ -1,5 +1,5 @@
-// What nativeheap_attach is told: NAME=VALUE lines with the names of settings.def, or a word; a text that ends with a NUL
-// within attach_text_bytes.
+// What nativeheap_attach is told: NAME=VALUE lines with the names of settings.def, or a word; a text that ends with a
+// NUL within attach_text_bytes.
 #pragma once
 #include "native/process/settings.h"
 

@@ -44,7 +44,8 @@ class SessionChange {
     bool held_;
 };
 
-// Joins the collector that the text names (see attach_text.h) and begins to record. The caller holds a SessionChange, and is in no hook.
+// Joins the collector that the text names (see attach_text.h) and begins to record. The caller holds a SessionChange,
+// and is in no hook.
 wire::attach_result begin_session(const char* text);
 
 // Ends recording and gives the region's memory back. The caller holds a SessionChange, and is in no hook.

@@ -1,5 +1,5 @@
-// Hazard: processes that a fork made, of which some have recorded and some have not when their collector is gone. Each byte
-// of standard input is a step; the file that is named gets one byte for each that is done by everybody. The steps:
+// Hazard: processes that a fork made, of which some have recorded and some have not when their collector is gone. Each
+// byte of standard input is a step; the file that is named gets one byte for each that is done by everybody. The steps:
 //   f  the first process forks one that allocates nothing
 //   a  every process allocates 100 blocks of 1,000 bytes and keeps them
 //   g  every process has the shim go to the collector that listens where the one before did, as that would have it

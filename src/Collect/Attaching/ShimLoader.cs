@@ -59,7 +59,7 @@ internal sealed class ShimLoader(AttachTarget target, string shim)
 
     /// <summary>Ceases to record.</summary>
     /// <exception cref="ToolException">It could not be done.</exception>
-    public AttachReport Detach() => 
+    public AttachReport Detach() =>
         Checked(Do(new InjectedCall(shim, DetachFunction, ""), DetachWord, Choosing, CancellationToken.None));
 
     private (AttachResult Result, AttachReport Report) Do(
