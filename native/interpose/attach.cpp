@@ -23,7 +23,8 @@ NH_CALLABLE int nativeheap_attach(const char* settings) {
         return static_cast<int>(attach_result::own_allocator);
     }
     attach_result result = nh::process::begin_session(settings);
-    if (result == attach_result::done && !came_with_program() && !nh::interpose::hook_modules()) {
+    if (result == attach_result::done &&
+        !((came_with_program() || nh::interpose::hook_modules()) && nh::interpose::hook_mappings())) {
         nh::process::end_session();
         result = attach_result::cannot_hook;
     }

@@ -17,9 +17,11 @@
 
 #include "native/interpose/extensions.h"
 #include "native/interpose/loader_lock.h"
+#include "native/interpose/mappings.h"
 #include "native/interpose/real.h"
 #include "native/interpose/signal_actions.h"
 #include "native/process/elf_lookup.h"
+#include "native/process/session.h"
 #include "native/transport/kernel.h"
 
 namespace nh::interpose {
@@ -41,6 +43,7 @@ constexpr uint32_t copy_relocation = R_AARCH64_COPY;
 
 constexpr uint32_t most_versions = 8;
 constexpr uint32_t most_changes = most_detours + most_extensions + most_signal_detours;
+static_assert(most_changes >= most_mapping_detours);
 
 struct Change {
     const char* name;
@@ -359,6 +362,7 @@ bool in_main_program(uintptr_t address) {
 
 // Filled in once, while the symbols still name the real functions.
 Detours detours;
+Detours mapping_detours;
 
 bool is_owner(const Detours& of, uintptr_t base) {
     for (uint32_t i = 0; i < of.count; i++) {
@@ -429,6 +433,9 @@ void hook(void* argument) {
 // For what other libraries allocate in their constructors the first call of ours is early enough, and mostly there.
 __attribute__((constructor)) void hook_extensions_before_main() {
     real();
+    if (process::came_with_program()) {
+        process::start_once();
+    }
     hook_extensions();
 }
 
@@ -458,6 +465,22 @@ void hook_extensions() {
             hook(&detours);
         }
     }
+    static bool begun_mappings;
+    if (process::came_with_program() && records_mappings() && process::all_are_ready() &&
+        !__atomic_exchange_n(&begun_mappings, true, __ATOMIC_RELAXED)) {
+        mapping_detours.count = list_mapping_detours(mapping_detours.list);
+        hook(&mapping_detours);
+    }
+}
+
+bool hook_mappings() {
+    if (!records_mappings()) {
+        return true;
+    }
+    if (mapping_detours.count == 0) {
+        mapping_detours.count = list_mapping_detours(mapping_detours.list);
+    }
+    return under_loader_lock(hook, &mapping_detours) && mapping_detours.good;
 }
 
 // Words stay as they are, those of a library that another thread is loading above all. Threads that come at once go
@@ -484,8 +507,10 @@ void hook_own_scopes() {
 }
 
 void unhook_modules() {
-    if (detours.count != 0) {
-        under_loader_lock(unhook, &detours);
+    for (Detours* ours : {&mapping_detours, &detours}) {
+        if (ours->count != 0) {
+            under_loader_lock(unhook, ours);
+        }
     }
 }
 

@@ -13,8 +13,11 @@ bool program_has_own_allocator();
 bool hook_modules();
 
 // In a program that this library came with, which calls C's functions by our names: directs what its allocator offers
-// beyond those (extensions.h), once all libraries are ready.
+// beyond those (extensions.h), and mmap where it is recorded (mappings.h), once all libraries are ready.
 void hook_extensions();
+
+// As hook_modules(), for mmap and its like, and in any program: where the session that has begun records them.
+bool hook_mappings();
 
 // In such a program, before it loads a library with RTLD_DEEPBIND: what looks libc's functions up in libc itself finds
 // ours from now on.

@@ -183,4 +183,94 @@ ThreadState* recover(ThreadState* state, uintptr_t position, Written failure) {
     return take_ring(Standing(), position);
 }
 
+namespace {
+
+bool is_recording() {
+    if (current_phase() != Phase::on || (transport::recording_mark() == 0 && !follow_fork())) {
+        return false;
+    }
+    if (told_to_record()) {
+        return true;
+    }
+    if (order() == wire::control::stop) {
+        switch_off(wire::off_reason::told_to_stop);
+    }
+    return false;
+}
+
+void take_shared_ring(Aside* aside) {
+    bool new_writer = true;
+    aside->mark = transport::recording_mark();
+    if (!succeeded(lock_shared_ring(own_slot(), &aside->state, &new_writer))) {
+        aside->state = nullptr;
+    } else if (new_writer && !succeeded(introduce(aside->state))) {
+        unlock_shared_ring(aside->state);
+        aside->state = nullptr;
+    }
+}
+
+// Where a signal handler has forked since and this is the child, the ring that the thread had is its parent's.
+void stand_as_before(const Aside& aside) {
+    const uint32_t mark = transport::recording_mark();
+    const bool is_child = mark != 0 && transport::slot_of(mark) != transport::slot_of(aside.mark);
+    if (!is_child || !aside.before.is_owner()) {
+        set_standing(aside.before);
+        return;
+    }
+    const uintptr_t position = aside.before.state()->guard;
+    set_standing(position > stale_guard ? Standing::busy(position, false) : Standing());
+}
+
+}  // namespace
+
+bool may_enter_aside(const unwind::Registers& at) {
+    ErrnoScope keep;
+    if (!is_recording()) {
+        return false;
+    }
+    if (standing().is_busy() && !is_abandoned(nullptr, at)) {
+        count_missed_call();
+        return false;
+    }
+    return true;
+}
+
+Aside enter_aside(const unwind::Registers& at) {
+    if (!may_enter_aside(at)) {
+        return {};
+    }
+    ErrnoScope keep;
+    Aside aside = {nullptr, standing(), 0};
+    if (aside.before.is_busy()) {
+        unlock_abandoned_rings();
+        aside.before = aside.before.is_leaving() ? Standing::leaving() : Standing();
+    }
+    set_standing(Standing::busy(at.sp, aside.before.is_leaving()));
+    take_shared_ring(&aside);
+    if (aside.state == nullptr) {
+        stand_as_before(aside);
+    }
+    return aside;
+}
+
+void leave_aside(const Aside& aside) {
+    unlock_shared_ring(aside.state);
+    stand_as_before(aside);
+}
+
+void recover_aside(Aside* aside, Written failure) {
+    ErrnoScope keep;
+    unlock_shared_ring(
+        aside->state);  // refused by the kernel when the lock is not ours but, after a fork, our parent's
+    aside->state = nullptr;
+    const uint32_t mark = aside->mark;
+    if (!succeeded(failure) && is_recording()) {
+        take_shared_ring(aside);
+        aside->mark = mark;
+    }
+    if (aside->state == nullptr) {
+        stand_as_before(*aside);
+    }
+}
+
 }  // namespace nh::process

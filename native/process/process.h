@@ -66,4 +66,23 @@ inline void leave(ThreadState* state) {
 // become a forked child and its numbers must be taken anew.
 ThreadState* recover(ThreadState* state, uintptr_t position, transport::Written failure);
 
+// The way of what may happen in the midst of another hook of the same thread, as an allocator's mmap within its malloc:
+// beside the thread's own ring, by a shared one, whose lock is held from one to the other.
+struct Aside {
+    ThreadState* state = nullptr;  // nothing can be written
+    Standing before;               // the thread's
+    uint32_t mark = 0;             // the recording mark by which it was entered
+};
+
+// Whether enter_aside() would be let in; nothing changes. Keeps errno.
+bool may_enter_aside(const unwind::Registers& at);
+
+// state is null where recording is off, or (which is counted) in the midst of another call of this, and in a hook of a
+// thread that holds a shared ring itself. Keeps errno.
+Aside enter_aside(const unwind::Registers& at);
+void leave_aside(const Aside& aside);
+
+// As recover().
+void recover_aside(Aside* aside, transport::Written failure);
+
 }  // namespace nh::process

@@ -46,6 +46,7 @@ uint64_t early_calls;
 struct Way {
     char socket[transport::most_path_bytes + 1];
     uint64_t sample_bytes;
+    bool mappings;
 };
 Way way;
 
@@ -54,6 +55,7 @@ void remember_way(const Settings& settings) {
         strncpy(way.socket, settings.socket, transport::most_path_bytes);
     }
     way.sample_bytes = settings.sample_bytes;
+    way.mappings = settings.mappings;
 }
 
 void set_phase(Phase next) {
@@ -141,8 +143,8 @@ bool write_file(const Settings& settings, uint64_t start_ns) {
         return false;
     }
     transport::Region made;
-    const char* wrong =
-        transport::create_raw_file({settings.out, settings.out_limit, settings.sample_bytes, start_ns}, &made);
+    const char* wrong = transport::create_raw_file(
+        {settings.out, settings.out_limit, settings.sample_bytes, settings.mappings, start_ns}, &made);
     if (wrong != nullptr) {
         say("NATIVEHEAP_OUT", wrong);
         return false;
@@ -160,7 +162,7 @@ bool begin_recording(uint64_t start_ns) {
         return write_file(settings, start_ns);
     }
     transport::Region joined;
-    switch (transport::join({settings.socket, settings.sample_bytes, start_ns, false}, &joined)) {
+    switch (transport::join({settings.socket, settings.sample_bytes, start_ns, false, settings.mappings}, &joined)) {
         case transport::Joined::yes:
             own = region = joined;
             remember_way(settings);
@@ -282,6 +284,7 @@ void forget_numbers() {
     for (uint32_t& order : fork_page.order) {
         __atomic_store_n(&order, 0, __ATOMIC_RELAXED);
     }
+    __atomic_store_n(&fork_page.mapping_order, 0, __ATOMIC_RELAXED);
 }
 
 attach_result enter_region(const transport::Region& joined, uint64_t start_ns) {
@@ -353,6 +356,7 @@ attach_result settings_of_before(Settings* out) {
     }
     out->socket = way.socket;
     out->sample_bytes = way.sample_bytes;
+    out->mappings = way.mappings;
     out->follow = follow_children;
     return own.header->paused != 0 ? attach_result::paused : attach_result::done;
 }
@@ -454,7 +458,7 @@ attach_result begin_session(const char* text) {
     }
     const uint64_t start_ns = now_ns();
     transport::Region joined;
-    switch (transport::join({settings.socket, settings.sample_bytes, start_ns, true}, &joined)) {
+    switch (transport::join({settings.socket, settings.sample_bytes, start_ns, true, settings.mappings}, &joined)) {
         case transport::Joined::yes:
             end_session();  // not before: who does not get in may try again
             follow_children = settings.follow;

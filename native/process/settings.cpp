@@ -66,16 +66,24 @@ const char* read_sample(const char* value, Settings* out) {
     return read_size(value, &out->sample_bytes) ? nullptr : "must be a size such as 512KiB, at most 1024GiB";
 }
 
+const char* read_answer(const char* value, bool* out) {
+    *out = strcmp(value, "yes") == 0;
+    return *out || strcmp(value, "no") == 0 ? nullptr : "must be yes or no";
+}
+
+const char* read_mmap(const char* value, Settings* out) {
+    return read_answer(value, &out->mappings);
+}
+
 const char* read_follow(const char* value, Settings* out) {
-    out->follow = strcmp(value, "yes") == 0;
-    return out->follow || strcmp(value, "no") == 0 ? nullptr : "must be yes or no";
+    return read_answer(value, &out->follow);
 }
 
 struct Setting {
     const char* name;  // after NATIVEHEAP_
     const char* (*read)(const char* value, Settings* out);
 };
-constexpr Settings defaults = {nullptr, nullptr, 4ull << 30, 0, true};
+constexpr Settings defaults = {nullptr, nullptr, 4ull << 30, 0, false, true};
 #define NH_SETTING(name, read, initial, meaning) {#name, read},
 constexpr Setting table[] = {
 #include "native/process/settings.def"

@@ -9,6 +9,7 @@ struct Settings {
     const char* out;        // NATIVEHEAP_OUT; null: none
     uint64_t out_limit;     // NATIVEHEAP_OUT_LIMIT
     uint64_t sample_bytes;  // NATIVEHEAP_SAMPLE; 0: exact
+    bool mappings;          // NATIVEHEAP_MMAP
     bool follow;            // NATIVEHEAP_FOLLOW
 };
 

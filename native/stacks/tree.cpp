@@ -4,7 +4,7 @@ namespace nh::stacks {
 namespace {
 
 constexpr uint32_t first_entry = static_cast<uint32_t>(wire::marker::entry_malloc);
-constexpr uint32_t last_entry = static_cast<uint32_t>(wire::marker::entry_pool);
+constexpr uint32_t last_entry = wire::last_entry;
 constexpr uint64_t tree_full = static_cast<uint64_t>(wire::marker::tree_full);
 
 }  // namespace

@@ -12,6 +12,7 @@ struct alignas(4096) ForkPage {
     uint32_t handling;   // a thread of the child is taking note of the fork
     uint32_t joined;     // this very process has recorded: it did the handshake, or has followed its fork
     uint32_t changing;   // a thread attaches or detaches
+    uint32_t mapping_order;
     alignas(4096) uint32_t order[wire::order_stripes];
 };
 
@@ -58,6 +59,11 @@ inline uint32_t next_order(uintptr_t address) {
     }
 #endif
     return __atomic_add_fetch(last, 1, __ATOMIC_RELAXED);
+}
+
+// The same for mappings, which have one counter for all: a range may hold any number of them.
+inline uint32_t next_mapping_order() {
+    return __atomic_add_fetch(&fork_page.mapping_order, 1, __ATOMIC_RELAXED);
 }
 
 }  // namespace nh::transport

@@ -104,7 +104,7 @@ bool send_hello(const Descriptor& socket, const Greeting& greeting) {
     hello.region_limit = region_limit();
     hello.sample_bytes = greeting.sample_bytes;
     hello.start_ns = greeting.start_ns;
-    hello.flags = greeting.attached ? wire::hello_attached : 0;
+    hello.flags = (greeting.attached ? wire::hello_attached : 0) | (greeting.mappings ? wire::hello_mappings : 0);
     return repeat_interrupted([&] {
                return kernel::call(SYS_sendto, socket.number(), kernel::address(&hello), sizeof(hello), MSG_NOSIGNAL);
            }) == sizeof(hello);

@@ -18,6 +18,7 @@ struct Greeting {
     uint64_t sample_bytes;
     uint64_t start_ns;
     bool attached;  // the process has run unrecorded until now
+    bool mappings;  // they are wanted, too
 };
 
 constexpr uint32_t most_path_bytes = 107;  // of a Unix socket, without the ending zero

@@ -143,7 +143,7 @@ long reserve(long descriptor) {
     return 0;
 }
 
-void lay_out(uint8_t* start, uint64_t sample_bytes, uint64_t clock_ns) {
+void lay_out(uint8_t* start, const RawFileRequest& request) {
     auto* rings = reinterpret_cast<wire::ring*>(start + rings_at);
     for (uint32_t i = 0; i < ring_count; i++) {
         rings[i].data_offset = data_at + i * ring_bytes;
@@ -165,8 +165,9 @@ void lay_out(uint8_t* start, uint64_t sample_bytes, uint64_t clock_ns) {
     header->module_capacity = module_capacity;
     header->node_capacity = node_capacity;
     header->reused_capacity = reused_capacity;
-    header->sample_bytes = sample_bytes;
-    header->clock_ns = clock_ns;
+    header->sample_bytes = request.sample_bytes;
+    header->records_mappings = request.mappings ? 1 : 0;
+    header->clock_ns = request.start_ns;
     header->control = static_cast<uint32_t>(wire::control::record);
     header->node_count = 1;
     header->magic = wire::region_magic;
@@ -241,7 +242,7 @@ const char* fill(long descriptor, const RawFileRequest& request, Region* out) {
     if (start == nullptr) {
         return "cannot be mapped; this program runs unprofiled";
     }
-    lay_out(start + region_at, request.sample_bytes, request.start_ns);
+    lay_out(start + region_at, request);
     if (!view_region(start + region_at, region_bytes, out)) {
         kernel::munmap(start, bytes);
         return "cannot be written; this program runs unprofiled";

@@ -18,6 +18,7 @@ struct RawFileRequest {
     const char* path;  // never overwritten: where there is such a file, the process's id is put behind the name
     uint64_t limit;    // most bytes of the file
     uint64_t sample_bytes;
+    bool mappings;  // they are recorded, too
     uint64_t start_ns;
 };
 
