@@ -69,9 +69,9 @@ ThreadState* recover(ThreadState* state, uintptr_t position, transport::Written 
 // The way of what may happen in the midst of another hook of the same thread, as an allocator's mmap within its malloc:
 // beside the thread's own ring, by a shared one, whose lock is held from one to the other.
 struct Aside {
-    ThreadState* state = nullptr;  // nothing can be written
-    Standing before;               // the thread's
-    uint32_t mark = 0;             // the recording mark by which it was entered
+    ThreadState* state = nullptr;   // nothing can be written
+    Standing before = Standing(0);  // the thread's
+    uint32_t mark = 0;              // the recording mark by which it was entered
 };
 
 // Whether enter_aside() would be let in; nothing changes. Keeps errno.

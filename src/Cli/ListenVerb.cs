@@ -38,6 +38,8 @@ internal static class ListenVerb
 
     private static readonly SnapshotSettings Snapshots = new();
 
+    private static readonly MmapSetting Mmap = new();
+
     public static Verb Create()
     {
         var verb = new Verb(
@@ -46,13 +48,14 @@ internal static class ListenVerb
             "nativeheap listen --socket /run/user/1000/nativeheap -o traces",
             "nativeheap listen --socket /run/user/1000/nativeheap -o traces --snapshot-limit 90% --snapshot-signal USR2")
         {
-            Socket, Folder, NoTakeover,
+            Socket, Folder, NoTakeover, Mmap.Option,
         };
         foreach (var option in Snapshots.Options)
         {
             verb.Add(option);
         }
-        verb.SetAction(result => Run(result.GetValue(Socket)!, result.GetValue(Folder)!, TakesOver(result), Snapshots.Read(result)));
+        verb.SetAction(result => Run(
+            result.GetValue(Socket)!, result.GetValue(Folder)!, TakesOver(result), Snapshots.Read(result), Mmap.Read(result)));
         return verb;
     }
 
@@ -60,7 +63,7 @@ internal static class ListenVerb
     private static bool TakesOver(ParseResult result) =>
         !result.GetValue(NoTakeover) && RuntimeInformation.ProcessArchitecture == Architecture.X64;
 
-    private static int Run(string socket, string folder, bool takesOver, SnapshotOptions snapshots)
+    private static int Run(string socket, string folder, bool takesOver, SnapshotOptions snapshots, bool mappings)
     {
         Prepare(folder);
         using var listener = new Listener(socket, new ListenerOptions
@@ -70,6 +73,7 @@ internal static class ListenVerb
                 Examiner = new HeapExaminer(),
                 Judge = LeakPlan.Usual.Judge,
                 Snapshots = snapshots,
+                Mappings = mappings,
             },
             Create = newcomer => CreateTrace(folder, newcomer),
             Conclude = Conclude,

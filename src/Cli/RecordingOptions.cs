@@ -30,6 +30,8 @@ internal sealed class RecordingOptions
     private readonly Option<long?> _sample = Quantities.SizeOption(
         "--sample", "Record samples, one in so many bytes on average: figures are estimates then, and cost next to nothing.");
 
+    private readonly MmapSetting _mmap = new();
+
     /// <summary>The options.</summary>
     /// <param name="children">What <c>--follow-children</c> is about, for its help.</param>
     public RecordingOptions(string children)
@@ -46,7 +48,7 @@ internal sealed class RecordingOptions
     /// <summary>Adds them to a verb.</summary>
     public void AddTo(Verb verb)
     {
-        foreach (var option in (Option[])[_output, _force, _plot, _follow, .. _snapshots.Options, _sample])
+        foreach (var option in (Option[])[_output, _force, _plot, _follow, .. _snapshots.Options, _sample, _mmap.Option])
         {
             verb.Add(option);
         }
@@ -70,6 +72,7 @@ internal sealed class RecordingOptions
         Examiner = new HeapExaminer(),
         Judge = LeakPlan.Usual.Judge,
         SampleBytes = SampleSetting.Choose(Quantities.Positive(result, _sample)),
+        Mappings = _mmap.Read(result),
         FollowChildren = result.GetValue(_follow) == "yes",
         Snapshots = _snapshots.Read(result),
     };

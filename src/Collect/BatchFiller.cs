@@ -47,6 +47,7 @@ internal sealed class BatchFiller
         FillTimeline(process, to);
         FillThreads(process, to);
         FillMappings(process, to);
+        FillMapped(process, to, mayWait);
         if (heap.Changed)
         {
             to.Processes.Add(Describe(process));
@@ -164,7 +165,7 @@ internal sealed class BatchFiller
 
     /// <summary>Whether every event of a process was received.</summary>
     public static bool IsComplete(TrackedProcess process) =>
-        process.Heap.LostEvents == 0 && process.Faults == 0 && process.MissedCalls == 0
+        process.LostEvents == 0 && process.Faults == 0 && process.MissedCalls == 0
         && process is { WasOff: false, WasPaused: false, HasUnrecordedChildren: false };
 
     // A row whose stack did not change is stale nevertheless when its share at the peak was kept for a peak that is
@@ -381,6 +382,32 @@ internal sealed class BatchFiller
                     module.UnloadNs));
             }
         }
+    }
+
+    // All leaves that are the same stack together. There are few of them, so each commit has all.
+    private static void FillMapped(TrackedProcess process, TraceBatch to, bool mayWait)
+    {
+        if (process.KnownMapped is not { Changed: true } mapped)
+        {
+            return;
+        }
+
+        mapped.Changed = !process.ResolveMapped(mayWait);
+        foreach (var same in mapped.Stacks.Where(stack => stack.StackId != 0).GroupBy(stack => stack.StackId))
+        {
+            to.MappedTotals.Add(new MappedTotalRow(
+                process.Id,
+                new StackId(same.Key),
+                same.Sum(stack => stack.Mappings),
+                same.Sum(stack => stack.MappedBytes),
+                same.Sum(stack => stack.Unmappings),
+                same.Sum(stack => stack.UnmappedBytes),
+                same.Sum(stack => stack.AtPeak(mapped.Live.Epoch).Mappings),
+                same.Sum(stack => stack.AtPeak(mapped.Live.Epoch).Bytes)));
+        }
+
+        to.MappedPeaks.Add(new MappedPeakRow(
+            process.Id, mapped.Live.PeakBlocks, mapped.Live.PeakBytes, mapped.Live.PeakMs * 1_000_000L));
     }
 
     private static void FillBlocks(TrackedProcess process, int mostBlocks, SnapshotRows to)

@@ -118,7 +118,7 @@ public sealed partial class Recording : IDisposable
         var first = _shared.StartNs == 0;
         if (first)
         {
-            Begin(introduction.StartNs, memory.View.SampleBytes);
+            Begin(introduction.StartNs, memory.View);
         }
 
         return _drain.Attach(memory, introduction).Id;
@@ -322,6 +322,7 @@ public sealed partial class Recording : IDisposable
         foreach (var process in _drain.Processes)
         {
             process.Heap.PassOverGaps();
+            process.KnownMapped?.PassOverGaps(areLost: false); // calls that are under way
         }
 
         Submit(last: true);
@@ -357,8 +358,9 @@ public sealed partial class Recording : IDisposable
 
     private long RelativeNs(ulong clockNs) => _shared.Relative(clockNs);
 
-    private void Begin(ulong startNs, ulong sampleBytes)
+    private void Begin(ulong startNs, RegionView region)
     {
+        var sampleBytes = region.SampleBytes;
         _shared.StartNs = Math.Max(1, startNs);
         _shared.ClockNs = Math.Max(_shared.ClockNs, _shared.StartNs);
         var ago = (_shared.ClockNs - _shared.StartNs) / 100; // ticks of 100 ns
@@ -368,6 +370,7 @@ public sealed partial class Recording : IDisposable
         meta.Add(("start_monotonic_ns", (long)_shared.StartNs));
         meta.Add(("exact", sampleBytes == 0 ? 1 : 0));
         meta.Add(("sample_bytes", (long)Math.Min(sampleBytes, long.MaxValue)));
+        meta.Add(("mappings", region.RecordsMappings ? 1 : 0));
         meta.Add(("bucket_ns", _shared.Buckets.BucketNs));
     }
 

@@ -47,7 +47,7 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
     public PeakInterval Interval { get; } = new();
 
     /// <summary>Events that must have been and did not come, over all processes.</summary>
-    public long LostEvents => _strayEvents + Regions.Sum(Strays) + All.Sum(process => process.Heap.LostEvents + process.Faults);
+    public long LostEvents => _strayEvents + Regions.Sum(Strays) + All.Sum(process => process.LostEvents + process.Faults);
 
     /// <summary>Rows that the next commit has at least.</summary>
     public long PendingRows => Processes.Sum(process => (long)process.Heap.Cohorts.Count + process.Heap.Histograms.Count);
@@ -340,6 +340,8 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
             process.Heap.PassOverGaps();
         }
 
+        // The number of a call that detaching came in the midst of is given to nobody.
+        process.KnownMapped?.PassOverGaps(areLost: process.End?.Ending != ProcessEnding.Detached);
         process.Region.ReadSlot(process);
         process.Region.RefreshModules();
         process.Heap.Changed = true;

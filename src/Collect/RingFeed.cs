@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using NativeHeap.Collect.Heap;
+using NativeHeap.Collect.Mappings;
 using NativeHeap.Wire;
 
 namespace NativeHeap.Collect;
@@ -157,6 +158,15 @@ internal sealed unsafe class RingFeed
             case EventKind.Suppressions:
                 TakeSuppressions((SuppressionsEvent*)record, word & WireConstants.AddressMask);
                 break;
+            case EventKind.Map:
+                TakeMap((MapEvent*)record, word & WireConstants.AddressMask);
+                break;
+            case EventKind.Unmap:
+                TakeUnmap((UnmapEvent*)record, word & WireConstants.AddressMask);
+                break;
+            case EventKind.Remap:
+                TakeRemap((RemapEvent*)record, word & WireConstants.AddressMask);
+                break;
             case EventKind.ForkCut:
                 break; // totals need none; a leak check of a forked child will
         }
@@ -241,6 +251,56 @@ internal sealed unsafe class RingFeed
         }
 
         _process.Suppressions.Add(text[..(int)bytes]);
+    }
+
+    private void TakeMap(MapEvent* record, ulong address)
+    {
+        if (_process is null)
+        {
+            Strays++;
+            return;
+        }
+
+        _process.Mapped.Submit(
+            record->Order, new MappingOperation(MappingKind.Map, address, record->Size, record->Node, _timeMs));
+    }
+
+    private void TakeUnmap(UnmapEvent* record, ulong address)
+    {
+        if (_process is null)
+        {
+            Strays++;
+            return;
+        }
+
+        var kind = record->Done != 0 ? MappingKind.Unmap : MappingKind.Nothing;
+        _process.Mapped.Submit(record->Order, new MappingOperation(kind, address, record->Size));
+    }
+
+    private void TakeRemap(RemapEvent* record, ulong address)
+    {
+        if (_process is null)
+        {
+            Strays++;
+            return;
+        }
+
+        var mapped = _process.Mapped;
+        var result = (RemapResult)record->Result;
+        if (result == RemapResult.Failed)
+        {
+            mapped.Submit(record->OldOrder, new MappingOperation(MappingKind.Nothing));
+            return;
+        }
+
+        // A second mapping of shared memory is asked for by an old size of 0.
+        var moved = new MovedRange();
+        var kind = result == RemapResult.Moved ? MappingKind.Unmap : MappingKind.Keep;
+        var old = record->OldAddress & WireConstants.AddressMask;
+        var (order, size, node) = (record->Order, record->Size, record->Node);
+        mapped.Submit(
+            record->OldOrder, new MappingOperation(kind, old, Math.Max(1, record->OldSize)) { Moved = moved });
+        mapped.Submit(order, new MappingOperation(MappingKind.Map, address, size, node, _timeMs) { Moved = moved });
     }
 
     private void Birth(ProcessHeap heap, ulong address, ulong bytes, uint node, uint order)

@@ -28,6 +28,10 @@ internal sealed class TraceBatch
 
     public List<StackTotalRow> StackTotals { get; } = [];
 
+    public List<MappedTotalRow> MappedTotals { get; } = [];
+
+    public List<MappedPeakRow> MappedPeaks { get; } = [];
+
     public List<ProcessId> PeaksPassed { get; } = [];
 
     public List<CohortRow> Cohorts { get; } = [];
@@ -107,6 +111,8 @@ internal sealed class TraceBatch
         Each(Sizes, row => writer.Add(row, HistogramKind.Size));
         Each(Lifetimes, row => writer.Add(row, HistogramKind.Lifetime));
         Each(Shares, row => writer.Add(row));
+        Each(MappedTotals, row => writer.Put(row));
+        Each(MappedPeaks, row => writer.Put(row));
         Each(Timeline, row => writer.Put(row));
         Each(Ledgers, item => writer.Put(item.Process, item.Ledger));
         Each(Gauges, item => writer.Put(item.Process, item.Gauge));
@@ -138,6 +144,8 @@ internal sealed class TraceBatch
         Code.Clear();
         Stacks.Clear();
         StackTotals.Clear();
+        MappedTotals.Clear();
+        MappedPeaks.Clear();
         PeaksPassed.Clear();
         Cohorts.Clear();
         Sizes.Clear();

@@ -1,5 +1,6 @@
 using System.Globalization;
 using NativeHeap.Collect.Heap;
+using NativeHeap.Collect.Mappings;
 using NativeHeap.Collect.Stacks;
 using NativeHeap.Model;
 using NativeHeap.Wire;
@@ -18,6 +19,7 @@ internal sealed class TrackedProcess : IDisposable
     private readonly List<int> _waiting = []; // totals whose stacks could not be found when they were new
     private int _looked; // totals below were looked at once at least
     private ProcessSuppressions? _suppressions;
+    private MappedSpace? _mapped;
     private readonly StackRegistry _registry;
     private readonly StackResolver _resolver;
 
@@ -57,6 +59,15 @@ internal sealed class TrackedProcess : IDisposable
     public long StartNs { get; init; }
 
     public ProcessHeap Heap { get; }
+
+    /// <summary>What it has mapped itself; made when it is asked for.</summary>
+    public MappedSpace Mapped => _mapped ??= new MappedSpace();
+
+    /// <summary>The same; null where nothing is known to be.</summary>
+    public MappedSpace? KnownMapped => _mapped;
+
+    /// <summary>Events that must have been and did not come.</summary>
+    public long LostEvents => Heap.LostEvents + (_mapped?.Missing ?? 0);
 
     /// <summary>What the program itself does not want to be reported.</summary>
     public ProcessSuppressions Suppressions => _suppressions ??=
@@ -172,6 +183,21 @@ internal sealed class TrackedProcess : IDisposable
         ResolveNew();
         _waiting.RemoveAll(index => TryResolve(index, mayWait));
         return _waiting.Count == 0;
+    }
+
+    /// <summary>Finds the trace's stacks of what was mapped.</summary>
+    /// <param name="mayWait">False: whatever is not known now will never be.</param>
+    /// <returns>False when some have to wait for the shim to say where they are.</returns>
+    public bool ResolveMapped(bool mayWait)
+    {
+        var all = true;
+        foreach (var stack in Mapped.Stacks.Where(stack => stack.StackId == 0))
+        {
+            stack.StackId = _resolver.Resolve(stack.Node, stack.FirstMs, mayWait);
+            all &= stack.StackId != 0;
+        }
+
+        return all;
     }
 
     /// <summary>Remarks on the process for a person; null: none.</summary>

@@ -33,6 +33,12 @@ public enum EntryPoint
     /// <summary>A pool of the program's own, which tells of its blocks (native/include/nativeheap.h). They lie in blocks or
     /// mappings that are counted, too.</summary>
     Pool = 10,
+
+    /// <summary>mmap or mremap of anonymous memory. Mappings are counted apart from blocks.</summary>
+    Mmap = 11,
+
+    /// <summary>mmap of addresses without access (PROT_NONE): reserved, with no memory behind.</summary>
+    MmapNone = 12,
 }
 
 /// <summary>The C names of <see cref="EntryPoint"/>.</summary>
@@ -51,6 +57,8 @@ public static class EntryPoints
         EntryPoint.Valloc => "valloc",
         EntryPoint.Pvalloc => "pvalloc",
         EntryPoint.Pool => "pool",
+        EntryPoint.Mmap => "mmap",
+        EntryPoint.MmapNone => "mmap (no access)",
         _ => throw new ArgumentOutOfRangeException(nameof(entry)),
     };
 }

@@ -52,6 +52,7 @@ internal sealed class MetaTable
         SampleBytes = Number("sample_bytes", 0, long.MaxValue),
         BucketNs = Number("bucket_ns", 1, Limits.TimeNs),
         Complete = Number("complete", 0, 1) == 1,
+        RecordsMappings = Number("mappings", 0, 1) == 1,
         LostEvents = Number("lost_events", 0, long.MaxValue) ?? 0,
         Peak = ReadPeak(),
     };

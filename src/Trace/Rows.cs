@@ -31,6 +31,32 @@ public readonly record struct StackTotalRow(
     long ProcessPeakBytes,
     int? Thread = null);
 
+/// <summary>What a stack mapped in a process, over its life. A mapping is over when its last page is.</summary>
+/// <param name="Process">The process.</param>
+/// <param name="Stack">The stack.</param>
+/// <param name="Mappings">Mappings ever.</param>
+/// <param name="MappedBytes">Their bytes, whole pages.</param>
+/// <param name="Unmappings">How many of them are over; never more than <paramref name="Mappings"/>.</param>
+/// <param name="UnmappedBytes">Bytes that are over, also of those that are left in part.</param>
+/// <param name="PeakMappings">Mapped at the process's peak of mapped bytes.</param>
+/// <param name="PeakBytes">Their bytes.</param>
+public readonly record struct MappedTotalRow(
+    ProcessId Process,
+    StackId Stack,
+    long Mappings,
+    long MappedBytes,
+    long Unmappings,
+    long UnmappedBytes,
+    long PeakMappings,
+    long PeakBytes);
+
+/// <summary>When a process had most bytes mapped.</summary>
+/// <param name="Process">The process.</param>
+/// <param name="Mappings">How many mappings it had then.</param>
+/// <param name="Bytes">Their bytes.</param>
+/// <param name="TimeNs">Nanoseconds since the trace's start.</param>
+public readonly record struct MappedPeakRow(ProcessId Process, long Mappings, long Bytes, long TimeNs);
+
 /// <summary>A thread's share in a stack that several threads allocated by.</summary>
 /// <param name="Thread">Row of the thread.</param>
 /// <param name="Stack">The stack.</param>

@@ -9,7 +9,7 @@ internal static class SchemaCheck
     private const long ApplicationId = 0x4E484550; // "NHEP"
 
     /// <summary>The newest schema this reader knows.</summary>
-    public const long Version = 4;
+    public const long Version = 5;
 
     /// <summary>The first version that keeps tables packed.</summary>
     public const long PackedSince = 2;
@@ -20,6 +20,9 @@ internal static class SchemaCheck
     /// <summary>The first version that keeps with a heap-check what the program itself did not want to be reported.</summary>
     public const long SuppressionsSince = 4;
 
+    /// <summary>The first version that has mappings.</summary>
+    public const long MappingsSince = 5;
+
     /// <summary>Tables and columns (<c>table.column</c>) that older versions had not, by the version they came with.</summary>
     private static readonly Dictionary<string, long> s_since = new(StringComparer.Ordinal)
     {
@@ -28,6 +31,8 @@ internal static class SchemaCheck
         ["leak_check.suppressions"] = SuppressionsSince,
         ["leak_graph"] = 2,
         ["ledger_gauge"] = 3,
+        ["mapped_peak"] = MappingsSince,
+        ["mapped_total"] = MappingsSince,
         ["packed"] = PackedSince,
         ["process.earlier_frees"] = EarlierFreesSince,
         ["snapshot_type"] = 2,

@@ -36,6 +36,9 @@ public sealed record TraceInfo
     /// <summary>Every event up to each process's last moment was received.</summary>
     public bool Complete { get; init; }
 
+    /// <summary>Anonymous memory that programs mapped themselves was recorded, too.</summary>
+    public bool RecordsMappings { get; init; }
+
     /// <summary>Events known to be missing.</summary>
     public long LostEvents { get; init; }
 

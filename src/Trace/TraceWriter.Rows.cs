@@ -23,6 +23,8 @@ public sealed partial class TraceWriter
     private WriteStatement _code;
     private WriteStatement _method;
     private WriteStatement _timeline;
+    private WriteStatement _mappedTotal;
+    private WriteStatement _mappedPeak;
     private WriteStatement _ledger;
     private WriteStatement _gauge;
     private WriteStatement _pause;
@@ -166,6 +168,17 @@ public sealed partial class TraceWriter
     public void Put(in TimelineRow row) => Run(_timeline
         .Bind(1, row.Process.Value).Bind(2, row.TimeNs).Bind(3, row.LiveBlocks).Bind(4, row.LiveBytes)
         .Bind(5, row.LivePeakBytes).Bind(6, row.Allocations).Bind(7, row.AllocatedBytes).Bind(8, row.RssBytes));
+
+    /// <summary>Writes what a stack mapped, or writes it anew.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void Put(in MappedTotalRow row) => Run(_mappedTotal
+        .Bind(1, row.Process.Value).Bind(2, row.Stack.Value).Bind(3, row.Mappings).Bind(4, row.MappedBytes)
+        .Bind(5, row.Unmappings).Bind(6, row.UnmappedBytes).Bind(7, row.PeakMappings).Bind(8, row.PeakBytes));
+
+    /// <summary>Writes when a process had most mapped, or writes it anew.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void Put(in MappedPeakRow row) => Run(_mappedPeak
+        .Bind(1, row.Process.Value).Bind(2, row.Mappings).Bind(3, row.Bytes).Bind(4, row.TimeNs));
 
     /// <summary>Writes where a process's resident memory was at one moment.</summary>
     /// <exception cref="TraceWriteException">The file cannot be written.</exception>
@@ -317,7 +330,7 @@ public sealed partial class TraceWriter
     [MemberNotNull(
         nameof(_metaText), nameof(_metaNumber), nameof(_process), nameof(_thread), nameof(_module), nameof(_mapping),
         nameof(_location), nameof(_code), nameof(_method),
-        nameof(_timeline), nameof(_ledger), nameof(_gauge), nameof(_pause), nameof(_snapshot), nameof(_snapshotTotal),
+        nameof(_timeline), nameof(_mappedTotal), nameof(_mappedPeak), nameof(_ledger), nameof(_gauge), nameof(_pause), nameof(_snapshot), nameof(_snapshotTotal),
         nameof(_block), nameof(_leakCheck), nameof(_leakGraph), nameof(_string), nameof(_frame))]
     private void PrepareStatements()
     {
@@ -346,6 +359,11 @@ public sealed partial class TraceWriter
             + "ON CONFLICT DO UPDATE SET live_blocks = excluded.live_blocks, live_bytes = excluded.live_bytes, "
             + "live_peak_bytes = max(live_peak_bytes, excluded.live_peak_bytes), allocations = excluded.allocations, "
             + "allocated_bytes = excluded.allocated_bytes, rss_bytes = coalesce(excluded.rss_bytes, rss_bytes)");
+        _mappedTotal = Replace(
+            "mapped_total",
+            "process_id, stack_id, mappings, mapped_bytes, unmappings, unmapped_bytes, peak_mappings, peak_bytes",
+            8);
+        _mappedPeak = Replace("mapped_peak", "process_id, mappings, bytes, time_ns", 4);
         _ledger = Replace("ledger", "process_id, time_ns, part, bytes", 4);
         _gauge = Replace("ledger_gauge", "process_id, time_ns, name, bytes", 4);
         _pause = Replace("gc_pause", "process_id, time_ns, duration_ns, generation", 4);

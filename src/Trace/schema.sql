@@ -5,12 +5,12 @@
 -- empty then, and "nativeheap sql" fills them for a query.
 
 PRAGMA application_id = 0x4E484550; -- "NHEP"
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 
 -- tool_version, command (JSON array), host, kernel, machine; start_unix_ns, start_monotonic_ns, end_ns (NULL while
 -- recording); exact (1, or 0 for sampled), sample_bytes; bucket_ns (width of a cohort's buckets, may double as a run
 -- grows); complete (1 when every event up to each process's last moment was received, set only at close);
--- lost_events; peak_bytes, peak_blocks, peak_time_ns, peak_low_bytes, peak_high_bytes (over all processes; low = high
+-- lost_events; mappings (1 when they were recorded, too; since version 5); peak_bytes, peak_blocks, peak_time_ns, peak_low_bytes, peak_high_bytes (over all processes; low = high
 -- when exact).
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 
@@ -211,6 +211,29 @@ CREATE TABLE histogram (
     bytes INTEGER NOT NULL,
     PRIMARY KEY (process_id, stack_id, kind, bucket)
 ) WITHOUT ROWID;
+
+-- Anonymous memory that a process has mapped itself, by stack, where that was recorded: calls of mmap and mremap, whole
+-- pages, and whether anything was ever touched is not known. None of it is in any other table. mapped = mappings -
+-- unmappings. Since version 5.
+CREATE TABLE mapped_total (
+    process_id INTEGER NOT NULL,
+    stack_id INTEGER NOT NULL,
+    mappings INTEGER NOT NULL,
+    mapped_bytes INTEGER NOT NULL,
+    unmappings INTEGER NOT NULL,        -- mappings of which nothing is left
+    unmapped_bytes INTEGER NOT NULL,    -- also of mappings of which something is left
+    peak_mappings INTEGER NOT NULL,     -- mapped at the process's moment of mapped_peak
+    peak_bytes INTEGER NOT NULL,
+    PRIMARY KEY (process_id, stack_id)
+) WITHOUT ROWID;
+
+-- When a process had most bytes mapped, in the order in which its calls were numbered. Since version 5.
+CREATE TABLE mapped_peak (
+    process_id INTEGER PRIMARY KEY,
+    mappings INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    time_ns INTEGER NOT NULL
+);
 
 -- One row per process and bucket in which something was seen; time_ns is the bucket's start. Counters are since the process's start;
 -- live_* at the bucket's end, live_peak_bytes the most within it.

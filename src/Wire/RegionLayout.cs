@@ -47,7 +47,8 @@ public sealed unsafe class RegionLayout
     /// <param name="start">At least <see cref="RegionBytes"/> writable bytes, 8-byte aligned.</param>
     /// <param name="sampleBytes">Mean bytes between samples; 0: exact.</param>
     /// <param name="clockNs">CLOCK_MONOTONIC now.</param>
-    public void Write(byte* start, ulong sampleBytes, ulong clockNs)
+    /// <param name="mappings">Whether mappings are recorded, too.</param>
+    public void Write(byte* start, ulong sampleBytes, ulong clockNs, bool mappings = false)
     {
         for (var i = 0; i < _shape.RingCount; i++)
         {
@@ -74,6 +75,7 @@ public sealed unsafe class RegionLayout
         region->NodeCapacity = (uint)_shape.NodeCapacity;
         region->ReusedCapacity = (uint)_shape.ReusedCapacity;
         region->SampleBytes = sampleBytes;
+        region->RecordsMappings = mappings ? 1u : 0u;
         region->ClockNs = clockNs;
         region->Control = (uint)Control.Record;
         region->NodeCount = 1; // the root

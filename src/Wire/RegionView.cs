@@ -38,6 +38,7 @@ public sealed unsafe class RegionView
             Number(header.ModuleCapacity), Number(header.NodeCapacity), Number(header.ReusedCapacity));
         Shape.Check();
         SampleBytes = header.SampleBytes;
+        RecordsMappings = header.RecordsMappings != 0;
         _rings = (RingRecord*)Part(header.RingOffset, Shape.RingCount, RingRecord.StatedSize, "rings");
         _slots = (SlotRecord*)Part(header.SlotOffset, Shape.SlotCount, SlotRecord.StatedSize, "slots");
         _modules = (ModuleRecord*)Part(header.ModuleOffset, Shape.ModuleCapacity, ModuleRecord.StatedSize, "modules");
@@ -62,6 +63,9 @@ public sealed unsafe class RegionView
 
     /// <summary>Mean bytes between samples; 0: exact.</summary>
     public ulong SampleBytes { get; }
+
+    /// <summary>Whether mappings are recorded, too.</summary>
+    public bool RecordsMappings { get; }
 
     /// <summary>Where in the region a <see cref="CopyWindow"/> lies; 0: it has none.</summary>
     public ulong CopyOffset { get; }

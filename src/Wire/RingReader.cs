@@ -189,6 +189,12 @@ public sealed unsafe class RingReader
                 return IgnoreEvent.StatedSize;
             case EventKind.Suppressions:
                 return SuppressionsEvent.StatedSize;
+            case EventKind.Map:
+                return MapEvent.StatedSize;
+            case EventKind.Unmap:
+                return UnmapEvent.StatedSize;
+            case EventKind.Remap:
+                return RemapEvent.StatedSize;
             case EventKind.Pad:
                 var bytes = word & WireConstants.AddressMask;
                 return bytes % 8 == 0 ? bytes : 0;

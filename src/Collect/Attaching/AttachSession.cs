@@ -138,6 +138,11 @@ public sealed class AttachSession : IDisposable
             settings.Append(CultureInfo.InvariantCulture, $"{ShimSettings.Sample}={_options.SampleBytes}\n");
         }
 
+        if (_options.Mappings)
+        {
+            settings.Append(CultureInfo.InvariantCulture, $"{ShimSettings.Mmap}=yes\n");
+        }
+
         if (!_options.FollowChildren)
         {
             settings.Append(CultureInfo.InvariantCulture, $"{ShimSettings.Follow}=no\n");

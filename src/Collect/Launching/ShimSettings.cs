@@ -15,6 +15,9 @@ public static class ShimSettings
     /// <summary>Mean bytes between samples.</summary>
     public const string Sample = ShimSettingTable.Prefix + "SAMPLE";
 
+    /// <summary><c>yes</c> or <c>no</c>: whether mappings are recorded, too.</summary>
+    public const string Mmap = ShimSettingTable.Prefix + "MMAP";
+
     /// <summary><c>yes</c> or <c>no</c>: whether children are recorded too.</summary>
     public const string Follow = ShimSettingTable.Prefix + "FOLLOW";
 
@@ -39,7 +42,7 @@ public static class ShimSettings
     private static string? Problem(string name, string value) => name switch
     {
         Socket => null, // replaced by ours
-        Follow => value is "yes" or "no" ? null : $"is '{value}', which is neither yes nor no",
+        Follow or Mmap => value is "yes" or "no" ? null : $"is '{value}', which is neither yes nor no",
         Sample => null, // run reads it as it reads --sample, and says what it cannot read
         Out => "asks for a recording without a collector",
         _ when ShimSettingTable.All.Any(setting => setting.Name == name) => null,

@@ -43,7 +43,9 @@ internal sealed unsafe class SharedRegion : IRegionMemory
     /// <param name="name">Unique among regions.</param>
     /// <param name="sampleBytes">Mean bytes between samples; 0: exact.</param>
     /// <param name="clockNs">CLOCK_MONOTONIC now.</param>
-    public static SharedRegion? Create(RegionLayout layout, string name, ulong sampleBytes, ulong clockNs)
+    /// <param name="mappings">Whether mappings are recorded, too.</param>
+    public static SharedRegion? Create(
+        RegionLayout layout, string name, ulong sampleBytes, ulong clockNs, bool mappings = false)
     {
         var memory = Libc.CreateMemory(name);
         if (memory.IsInvalid || !Libc.Resize(memory, layout.RegionBytes) || !Libc.SealSize(memory))
@@ -57,7 +59,7 @@ internal sealed unsafe class SharedRegion : IRegionMemory
             memory.Dispose();
             return null;
         }
-        layout.Write(start, sampleBytes, clockNs);
+        layout.Write(start, sampleBytes, clockNs, mappings);
         return new SharedRegion(memory, name, start, layout.RegionBytes);
     }
 

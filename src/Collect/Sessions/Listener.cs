@@ -150,7 +150,11 @@ public sealed class Listener : IDisposable
         // What the first process asks for in its environment holds for its trace.
         var sampleBytes = (long)Math.Min(hello.SampleBytes, long.MaxValue);
         var trace = new TraceSession(
-            writer, _poll, _heartbeat, _options.Recording with { SampleBytes = sampleBytes });
+            writer, _poll, _heartbeat, _options.Recording with
+            {
+                SampleBytes = sampleBytes,
+                Mappings = _options.Recording.Mappings || (hello.Flags & WireConstants.HelloMappings) != 0,
+            });
         var recorded = new Recorded(writer, trace);
         _options.Describe(trace, newcomer);
         trace.Host.ExpectNoCommand();

@@ -156,6 +156,10 @@ public sealed class Session : IDisposable
         {
             settings[ShimSettings.Sample] = _options.SampleBytes.ToString(CultureInfo.InvariantCulture);
         }
+        if (_options.Mappings)
+        {
+            settings[ShimSettings.Mmap] = "yes";
+        }
         if (!_options.FollowChildren)
         {
             settings[ShimSettings.Follow] = "no";

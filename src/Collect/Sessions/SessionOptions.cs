@@ -11,6 +11,9 @@ public sealed record SessionOptions
     /// <summary>Mean bytes between sampled allocations; 0: every allocation is recorded.</summary>
     public long SampleBytes { get; init; }
 
+    /// <summary>Whether anonymous memory that a program maps itself is recorded, too.</summary>
+    public bool Mappings { get; init; }
+
     /// <summary>Looks at processes for heap-checks; null: there are none.</summary>
     public IHeapExaminer? Examiner { get; init; }
 

@@ -26,8 +26,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
     private readonly SnapshotRequests _requests;
     private readonly ProcessMappings _mappings;
     private readonly Runtimes _runtimes;
-    private readonly ulong _sampleBytes; // of every region: figures of one trace have one meaning
-    private readonly int _snapshotSignal; // 0: none
+    private readonly SessionOptions _options; // of every region: figures of one trace have one meaning
     private readonly Dictionary<SharedRegion, Arrival> _arriving = []; // the poll thread's
     private readonly HashSet<int> _awaited = []; // the poll thread's: welcomed, and not yet followed
     private readonly Dictionary<IRegionMemory, Image> _images = []; // the drain's
@@ -49,12 +48,10 @@ internal sealed class TargetHost : IServerHost, IDisposable
         DrainLoop drain,
         Heartbeat heartbeat,
         ResidentSampler sampler,
-        ulong sampleBytes,
-        int snapshotSignal,
+        SessionOptions options,
         string tracePath)
     {
-        _sampleBytes = sampleBytes;
-        _snapshotSignal = snapshotSignal;
+        _options = options;
         _mappings = mappings;
         _runtimes = runtimes;
         _recording = recording;
@@ -199,7 +196,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
         {
             return;
         }
-        var region = SharedRegion.Create(RegionSize.Smallest, NextName(), _sampleBytes, _root.StartNs)
+        var region = Create(RegionSize.Smallest, _root.StartNs)
             ?? throw new IOException($"no memory for a region: {Libc.ErrorText}");
         Adopt(region);
         var introduction = new ProcessIntroduction(
@@ -239,7 +236,7 @@ internal sealed class TargetHost : IServerHost, IDisposable
             region.AwaitRuntime();
         }
 
-        region.View.AskForSignal(_snapshotSignal);
+        region.View.AskForSignal(_options.Snapshots.Signal);
         Checks?.Prepare(region.View);
         Adopt(region);
         return (region, WelcomeStatus.Accepted);
@@ -247,8 +244,10 @@ internal sealed class TargetHost : IServerHost, IDisposable
 
     // Under a hard limit of the address space the collector has less room than the target.
     private SharedRegion? CreateLargest(IEnumerable<RegionLayout> layouts) =>
-        layouts.Select(layout => SharedRegion.Create(layout, NextName(), _sampleBytes, Heartbeat.Clock()))
-            .FirstOrDefault(region => region is not null);
+        layouts.Select(layout => Create(layout, Heartbeat.Clock())).FirstOrDefault(region => region is not null);
+
+    private SharedRegion? Create(RegionLayout layout, ulong clockNs) =>
+        SharedRegion.Create(layout, NextName(), (ulong)_options.SampleBytes, clockNs, _options.Mappings);
 
     private void Adopt(SharedRegion region)
     {

@@ -39,8 +39,7 @@ public sealed class TraceSession : IDisposable
         _sampler = new ResidentSampler(_drain.Post, watch, reason => _drain.Post(_ => _drain.TakeSnapshot(reason)));
         _runtimes = new Runtimes(commands);
         _host = new TargetHost(
-            _recording, mappings, _runtimes, poll, _drain, heartbeat, _sampler, (ulong)options.SampleBytes, options.Snapshots.Signal,
-            Path.GetFullPath(writer.Path));
+            _recording, mappings, _runtimes, poll, _drain, heartbeat, _sampler, options, Path.GetFullPath(writer.Path));
         _checks = options.Examiner is { } examiner ? new HeapChecks(_drain, _recording, examiner, options, writer.Path) : null;
         if (_checks is not null)
         {

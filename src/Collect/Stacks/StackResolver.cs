@@ -142,7 +142,7 @@ internal sealed class StackResolver : IDisposable
         if (pc < WireConstants.FirstCodeAddress)
         {
             var marker = (Marker)pc;
-            return (marker is >= Marker.EntryMalloc and <= Marker.EntryPool
+            return (pc is > 0 and <= WireConstants.LastEntry
                 ? _registry.LocationId(0, pc, FrameKind.Entry)
                 : MarkerLocation(Enum.IsDefined(marker) ? marker : Marker.Lost), null);
         }
