@@ -35,6 +35,35 @@ internal sealed class CostSelector(TraceReader trace, MergedTree tree, ProcessSe
         }
     }
 
+    /// <summary>What was mapped, over whole lives.</summary>
+    /// <exception cref="ToolException">It was not recorded, or is of several processes, each of which had its own peak (exit code
+    /// 2).</exception>
+    public void AddMappings(StackMeasure measure)
+    {
+        if (!trace.Info.RecordsMappings)
+        {
+            throw new ToolException($"{trace.Path} has no mappings: they are recorded where --mmap asks for it", ExitCodes.Usage);
+        }
+
+        if (measure == StackMeasure.Peak && trace.MappedPeaks().Count(row => processes.Contains(row.Process)) > 1)
+        {
+            throw new ToolException("several processes have mapped memory, each with a peak of its own: choose one by --pid", ExitCodes.Usage);
+        }
+
+        foreach (var row in trace.MappedTotals().Where(row => Counts(row.Process, measure)))
+        {
+            var (bytes, mappings) = measure switch
+            {
+                StackMeasure.Live or StackMeasure.Leaked => (row.MappedBytes - row.UnmappedBytes, row.Mappings - row.Unmappings),
+                StackMeasure.Peak => (row.PeakBytes, row.PeakMappings),
+                StackMeasure.Allocated or StackMeasure.Count => (row.MappedBytes, row.Mappings),
+                StackMeasure.Freed => (row.UnmappedBytes, row.Unmappings),
+                _ => throw new ArgumentOutOfRangeException(nameof(measure)),
+            };
+            Costs.Add(tree.NodeOf(row.Stack), bytes, mappings);
+        }
+    }
+
     /// <summary>Costs over whole lives of what threads of one tid allocated.</summary>
     /// <exception cref="ToolException">The trace has no such thread, or does not know who allocated (exit code 2).</exception>
     public void AddThread(StackMeasure measure, int tid)

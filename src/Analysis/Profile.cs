@@ -81,6 +81,10 @@ public sealed class Profile : IDisposable
     /// <summary>What of <see cref="Totals"/> lies in other blocks that are in them, too.</summary>
     public PoolTotals Pools(int? pid = null) => Checked(() => PoolTotals.Of(_trace, new ProcessSelection(_trace, pid)));
 
+    /// <summary>Anonymous memory that the programs have mapped themselves, none of which is in <see cref="Totals"/>; null: that was
+    /// not recorded.</summary>
+    public MappedTotals? Mapped(int? pid = null) => Checked(() => MappedTotals.Of(_trace, new ProcessSelection(_trace, pid)));
+
     /// <summary>The stacks and what they cost.</summary>
     public StackAnswer Ask(StackQuestion question) => Checked(() => Answer(question));
 
@@ -295,7 +299,8 @@ public sealed class Profile : IDisposable
         var snapshot = FindSnapshot(question);
         var answer = new StackAnswer
         {
-            IsExact = Info.Exact,
+            IsExact = Info.Exact || question.OfMappings,
+            OfMappings = question.OfMappings,
             By = measure,
             Stacks = [],
             StackCount = 0,
@@ -308,7 +313,11 @@ public sealed class Profile : IDisposable
             LifetimesUs = question.LifetimesUs,
         };
         var selector = new CostSelector(_trace, Tree, processes);
-        if (snapshot is not null)
+        if (question.OfMappings)
+        {
+            selector.AddMappings(measure);
+        }
+        else if (snapshot is not null)
         {
             selector.AddSnapshot(snapshot);
             answer = answer with { AtNs = snapshot.TimeNs };

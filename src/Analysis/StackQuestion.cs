@@ -36,6 +36,9 @@ public sealed record StackQuestion
     /// <summary>Only blocks that lived so long in microseconds and were freed; null: all.</summary>
     public BucketRange? LifetimesUs { get; init; }
 
+    /// <summary>Of memory that the programs have mapped themselves, not of the heap.</summary>
+    public bool OfMappings { get; init; }
+
     /// <summary>The most stacks to give; null: all.</summary>
     public int? Top { get; init; }
 
@@ -84,6 +87,15 @@ public sealed record StackQuestion
     // What a trace keeps by thread, size and lifetime it keeps over whole lives, and each by itself.
     private void CheckFilters(StackMeasure measure)
     {
+        if (OfMappings)
+        {
+            Require(
+                AtNs is null && !HasRange && Moment is null or TraceReference.End or TraceReference.Peak
+                    && Tid is null && Sizes is null && LifetimesUs is null,
+                "--mmap does not go with times, snapshots, threads, sizes and lifetimes: mappings are kept by stack over whole lives");
+            Require(measure != StackMeasure.Temporary, "--mmap does not go with --by temporary");
+        }
+
         var isWhole = AtNs is null && !HasRange && Moment is null or TraceReference.End;
         if (Tid is not null)
         {
@@ -124,6 +136,12 @@ public sealed record StackAnswer
 {
     /// <summary>False when the recording was sampled: bytes and blocks are estimates.</summary>
     public bool IsExact { get; init; } = true;
+
+    /// <summary>Of mappings, not of the heap: blocks are mappings.</summary>
+    public bool OfMappings { get; init; }
+
+    /// <summary>What <see cref="Blocks"/> counts, for a person.</summary>
+    public string Noun => OfMappings ? "mapping" : "block";
 
     /// <summary>What was weighed by.</summary>
     public required StackMeasure By { get; init; }

@@ -38,7 +38,8 @@ internal static class AttachVerb
             "Records where the native memory of a running process goes from now on. The process goes on untouched when the recording ends.",
             "nativeheap attach -p 4711",
             "nativeheap attach -p 4711 --duration 30s -o server.nheap --plot heap.png",
-            "nativeheap attach -p 4711 --sample 512KiB")
+            "nativeheap attach -p 4711 --sample 512KiB",
+            "nativeheap attach -p 4711 --mmap")
         {
             Pid,
         };

@@ -43,6 +43,11 @@ internal static class ReportVerb
         "--to", "Only what was allocated before this time, and was still alive then (with --by freed: was freed before it).");
 
     private static readonly Option<int?> Pid = Quantities.NumberOption("--pid", "PID", "Only this process.");
+    private static readonly Option<bool> Mmap = new("--mmap")
+    {
+        Description = "The memory that the program mapped itself, by stack, instead of the heap (of a recording by run --mmap).",
+    };
+
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON document." };
 
     private static readonly Option<string?> Html = new("--html")
@@ -61,9 +66,10 @@ internal static class ReportVerb
             "nativeheap report server.nheap --view functions --top 30",
             "nativeheap report server.nheap --by freed --from 30s --to 60s",
             "nativeheap report server.nheap --by count --max-size 64 --module libxml2.so.2",
+            "nativeheap report server.nheap --mmap --by peak",
             "nativeheap report server.nheap --from 30s --to 60s --json")
         {
-            Trace, By, View, Top, At, From, To, Pid, Json, Html,
+            Trace, By, View, Top, At, From, To, Pid, Mmap, Json, Html,
         };
         StackFilters.AddTo(verb);
         verb.SetAction(Run);
@@ -171,6 +177,7 @@ internal static class ReportVerb
             FromNs = arguments.GetValue(From),
             ToNs = arguments.GetValue(To),
             Pid = arguments.GetValue(Pid),
+            OfMappings = arguments.GetValue(Mmap),
             Top = arguments.GetValue(Top) ?? (json ? null : TopForPeople),
         });
     }

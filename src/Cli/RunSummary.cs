@@ -40,6 +40,15 @@ internal static class RunSummary
                 + "they lie in memory that is counted itself where malloc gave it\n";
     }
 
+    // Exact also where the heap is sampled.
+    private static string OfMappings(MappedTotals mapped)
+    {
+        var text = $"mapped by the program itself, apart from these: {Words.Bytes(mapped.MappedBytes)} in {Words.Count(mapped.Mappings, "mapping")}, "
+            + $"mapped at the end {Words.Bytes(mapped.LiveBytes)} in {Words.Count(mapped.LiveMappings, "mapping")}";
+        text += mapped.ReservedBytes == 0 ? "" : $", {Words.Bytes(mapped.ReservedBytes)} of it mapped without access";
+        return $"{text}; see --mmap of nativeheap report\n";
+    }
+
     // As reports mark estimates.
     private static string Mark(Profile profile) => profile.Info.Exact ? "" : "~";
 
@@ -58,6 +67,7 @@ internal static class RunSummary
         text.Append(CultureInfo.InvariantCulture, $", live at the end {about}{Words.Bytes(totals.LiveBytes)} in {about}");
         text.Append(Words.Count(totals.LiveBlocks, "block")).Append('\n');
         text.Append(OfPools(profile, null));
+        text.Append(profile.Mapped() is { } mapped ? OfMappings(mapped) : null);
         if (!profile.Info.Exact)
         {
             text.Append(CultureInfo.InvariantCulture, $"ESTIMATES from samples, one in {Words.Bytes(profile.Info.SampleBytes ?? 0)} on average\n");

@@ -28,7 +28,8 @@ internal static class RunVerb
             "Runs a command and records where its native memory goes.",
             "nativeheap run -- python3 script.py",
             "nativeheap run -o server.nheap --plot heap.png -- ./server --port 8080",
-            "nativeheap run --sample 512KiB -- ./server --port 8080")
+            "nativeheap run --sample 512KiB -- ./server --port 8080",
+            "nativeheap run --mmap -- ./server --port 8080")
         {
             WaitForChildren, Command,
         };

@@ -17,7 +17,7 @@ public static class CostViewText
         ArgumentNullException.ThrowIfNull(names);
         var table = new TextTable(LastColumn.Fold, true, true, true, true, true, false);
         table.AddFaint(
-            "inclusive", "share", "blocks", "self", "blocks", group == CostGroup.Module ? "module" : "function");
+            "inclusive", "share", answer.Noun + "s", "self", answer.Noun + "s", group == CostGroup.Module ? "module" : "function");
         var figures = new Figures(answer.IsExact);
         var byBlocks = answer.By == StackMeasure.Count;
         foreach (var name in names)
@@ -75,7 +75,7 @@ public static class CostViewText
         ArgumentNullException.ThrowIfNull(canvas);
         ArgumentNullException.ThrowIfNull(answer);
         ArgumentNullException.ThrowIfNull(root);
-        canvas.Line($"{"bytes",12}  {"share",7}  {"blocks",11}", Emphasis.Faint);
+        canvas.Line($"{"bytes",12}  {"share",7}  {answer.Noun + "s",11}", Emphasis.Faint);
         foreach (var child in root.Children)
         {
             WriteNode(canvas, answer, child, 0, root);

@@ -22,6 +22,9 @@ public sealed record Report
     /// <summary>Totals over all processes, or those of the pid.</summary>
     public required Totals Totals { get; init; }
 
+    /// <summary>What the programs have mapped themselves, apart from <see cref="Totals"/>; null: that was not recorded.</summary>
+    public required MappedTotals? Mapped { get; init; }
+
     /// <summary>Where the resident memory of the process that was started was; null when nobody looked.</summary>
     public required Ledger? Ledger { get; init; }
 
@@ -49,6 +52,7 @@ public sealed record Report
         Processes = profile.Processes,
         Pid = question.Pid,
         Totals = profile.Totals(question.Pid),
+        Mapped = profile.Mapped(question.Pid),
         Ledger = profile.Ledger,
         KeptByMalloc = profile.KeptByMalloc,
         Untouched = profile.Untouched,

@@ -35,6 +35,7 @@ public static class ReportJson
             WriteProcesses(json, report.Processes);
             json.WritePropertyName("totals");
             WriteTotals(json, report.Totals);
+            WriteMapped(json, report.Mapped);
             WriteLedger(json, report);
             json.WriteString("by", report.Answer.By.Name());
             WriteSelection(json, report);
@@ -125,6 +126,29 @@ public static class ReportJson
         json.WriteEndObject();
     }
 
+    private static void WriteMapped(Utf8JsonWriter json, MappedTotals? mapped)
+    {
+        if (mapped is null)
+        {
+            json.WriteNull("mapped");
+            return;
+        }
+
+        json.WriteStartObject("mapped");
+        json.WriteNumber("mappings", mapped.Mappings);
+        json.WriteNumber("mapped_bytes", mapped.MappedBytes);
+        json.WriteNumber("unmappings", mapped.Unmappings);
+        json.WriteNumber("unmapped_bytes", mapped.UnmappedBytes);
+        json.WriteNumber("live_mappings", mapped.LiveMappings);
+        json.WriteNumber("live_bytes", mapped.LiveBytes);
+        json.WriteNumber("live_reserved_bytes", mapped.ReservedBytes);
+        WriteNumber(json, "peak_bytes", mapped.Peak?.Bytes);
+        WriteNumber(json, "peak_mappings", mapped.Peak?.Mappings);
+        WriteNumber(json, "peak_time_ns", mapped.Peak?.TimeNs);
+        json.WriteNumber("processes", mapped.Processes);
+        json.WriteEndObject();
+    }
+
     private static void WriteLedger(Utf8JsonWriter json, Report report)
     {
         var ledger = report.Ledger;
@@ -167,6 +191,7 @@ public static class ReportJson
         var answer = report.Answer;
         json.WriteStartObject("selection");
         WriteNumber(json, "pid", report.Pid);
+        json.WriteBoolean("mmap", answer.OfMappings);
         WriteNumber(json, "snapshot", answer.Snapshot?.Number);
         json.WriteString("snapshot_name", answer.Snapshot?.Name);
         WriteNumber(json, "at_ns", answer.AtNs);

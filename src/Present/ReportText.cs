@@ -27,6 +27,7 @@ public sealed class ReportText
         var text = new ReportText(canvas, report);
         text.WriteHeader();
         text.WriteTotals();
+        text.WriteMapped();
         text.WriteProcesses();
         text.WriteLedger();
         text.WriteCostsHeading();
@@ -91,6 +92,11 @@ public sealed class ReportText
 
     private string Blocks(long blocks) => Figures.Count(blocks, "block");
 
+    // Mappings are counted exactly also where the heap is sampled.
+    private string CostBytes(long bytes) => new Figures(_report.Answer.IsExact).Bytes(bytes);
+
+    private string CostBlocks(long blocks) => new Figures(_report.Answer.IsExact).Count(blocks, _report.Answer.Noun);
+
     private void WriteTotals()
     {
         var totals = _report.Totals;
@@ -113,6 +119,29 @@ public sealed class ReportText
         table.Write(_canvas);
     }
 
+    private void WriteMapped()
+    {
+        if (_report.Mapped is not { } mapped)
+        {
+            return;
+        }
+
+        Heading("Mapped by the program itself, apart from these");
+        var table = new TextTable(LastColumn.Fold, false, true, true, false);
+        table.Add("mapped", Words.Bytes(mapped.MappedBytes), Words.Count(mapped.Mappings, "mapping"), "");
+        table.Add("unmapped", Words.Bytes(mapped.UnmappedBytes), Words.Count(mapped.Unmappings, "mapping"), "");
+        var reserved = mapped.ReservedBytes == 0 ? "" : $"{Words.Bytes(mapped.ReservedBytes)} of it mapped without access";
+        table.Add(MappedEndWord, Words.Bytes(mapped.LiveBytes), Words.Count(mapped.LiveMappings, "mapping"), reserved);
+        if (mapped.Peak is { } peak)
+        {
+            table.Add(
+                mapped.Processes > 1 ? "peak of one process" : "peak", Words.Bytes(peak.Bytes),
+                Words.Count(peak.Mappings, "mapping"), "at " + Words.Duration(peak.TimeNs));
+        }
+
+        table.Write(_canvas);
+    }
+
     private static string Remark(string share, string of) => share.Length == 0 ? "" : share + of;
 
     private static void AddWhenAny(TextTable table, string name, long count, string noun, string remark)
@@ -125,6 +154,8 @@ public sealed class ReportText
 
     /// <summary>Of a trace that was not closed, the end is not known.</summary>
     private string EndWord => _report.Info.Closed ? "live at the end" : "live so far";
+
+    private string MappedEndWord => _report.Info.Closed ? "mapped at the end" : "mapped so far";
 
     private static string PeakRemark(Peak peak)
     {
@@ -250,7 +281,7 @@ public sealed class ReportText
     {
         var answer = _report.Answer;
         Heading(
-            $"{Title(answer)}: {Bytes(answer.Bytes)} in {Blocks(answer.Blocks)}, "
+            $"{Title(answer)}: {CostBytes(answer.Bytes)} in {CostBlocks(answer.Blocks)}, "
             + Words.Count(answer.StackCount, "stack"));
     }
 
@@ -269,7 +300,7 @@ public sealed class ReportText
         {
             var left = answer.StackCount - answer.Stacks.Count;
             _canvas.Line(
-                $"… and {Words.Count(left, "more stack")} with {Bytes(answer.Bytes - shown)} (--top {answer.StackCount} shows all)",
+                $"… and {Words.Count(left, "more stack")} with {CostBytes(answer.Bytes - shown)} (--top {answer.StackCount} shows all)",
                 Emphasis.Faint);
         }
     }
@@ -278,7 +309,7 @@ public sealed class ReportText
     {
         var byBlocks = answer.By == StackMeasure.Count;
         var share = byBlocks ? Words.Share(cost.Blocks, answer.Blocks) : Words.Share(cost.Bytes, answer.Bytes);
-        var (first, second) = (Bytes(cost.Bytes), Blocks(cost.Blocks));
+        var (first, second) = (CostBytes(cost.Bytes), CostBlocks(cost.Blocks));
         if (byBlocks)
         {
             (first, second) = (second, first);
@@ -332,7 +363,7 @@ public sealed class ReportText
             return range + then + Edges(answer);
         }
 
-        return answer.By switch
+        return answer.OfMappings ? MappedTitle(answer) : answer.By switch
         {
             StackMeasure.Live when answer.Snapshot is { } snapshot =>
                 $"Live at snapshot {Words.Printable(snapshot.Name ?? Words.Count(snapshot.Number))}, {Words.Duration(snapshot.TimeNs)}",
@@ -347,6 +378,16 @@ public sealed class ReportText
             _ => throw new ArgumentOutOfRangeException(nameof(answer)),
         };
     }
+
+    private string MappedTitle(StackAnswer answer) => answer.By switch
+    {
+        StackMeasure.Peak => "Mapped at the peak",
+        StackMeasure.Allocated => "Mapped ever, largest first",
+        StackMeasure.Count => "Mapped ever, most mappings first",
+        StackMeasure.Freed => "Unmapped",
+        StackMeasure.Leaked => "Mapped when the process ended",
+        _ => _report.Info.Closed ? "Mapped at the end" : "Mapped so far",
+    };
 
     /// <summary>What was asked is answered exactly at the edges of buckets, so those were taken.</summary>
     private static string Edges(StackAnswer answer) =>
