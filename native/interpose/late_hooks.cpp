@@ -415,11 +415,10 @@ int bind_own_calls(dl_phdr_info* info, size_t, void*) {
 
 // The last pass goes through everything once more: a slot may have been bound by a thread that had looked the symbol up
 // before it was changed.
-void hook(void* argument) {
+void direct(void* argument) {
     auto* detours = static_cast<Detours*>(argument);
     Changes changes;
     detours->good = true;
-    dl_iterate_phdr(bind_own_calls, nullptr);
     for (Effect effect : {Effect::frees, Effect::resizes, Effect::allocates}) {
         detours->add_those_that(effect, &changes);
         detours->good = detours->good && apply(changes);
@@ -428,6 +427,11 @@ void hook(void* argument) {
     if (!detours->good) {
         apply(detours->back());
     }
+}
+
+void hook(void* argument) {
+    dl_iterate_phdr(bind_own_calls, nullptr);
+    direct(argument);
 }
 
 // For what other libraries allocate in their constructors the first call of ours is early enough, and mostly there.
@@ -469,7 +473,7 @@ void hook_extensions() {
     if (process::came_with_program() && records_mappings() && process::all_are_ready() &&
         !__atomic_exchange_n(&begun_mappings, true, __ATOMIC_RELAXED)) {
         mapping_detours.count = list_mapping_detours(mapping_detours.list);
-        hook(&mapping_detours);
+        direct(&mapping_detours);
     }
 }
 
@@ -480,7 +484,7 @@ bool hook_mappings() {
     if (mapping_detours.count == 0) {
         mapping_detours.count = list_mapping_detours(mapping_detours.list);
     }
-    return under_loader_lock(hook, &mapping_detours) && mapping_detours.good;
+    return under_loader_lock(direct, &mapping_detours) && mapping_detours.good;
 }
 
 // Words stay as they are, those of a library that another thread is loading above all. Threads that come at once go
