@@ -1,15 +1,12 @@
 #include "native/process/abandoned.h"
 
-extern "C" {
-__attribute__((visibility("hidden"))) extern const char __ehdr_start[];
-__attribute__((visibility("hidden"))) extern const char __etext[];
-}
+#include "native/process/own_code.h"
 
 namespace nh::process {
 namespace {
 
 bool is_own_code(uintptr_t pc) {
-    return pc >= reinterpret_cast<uintptr_t>(__ehdr_start) && pc <= reinterpret_cast<uintptr_t>(__etext);
+    return pc - own_code_start() < own_code_bytes();
 }
 
 // Of threads without a ring of their own. Taking it from another thread in mid-walk could mislead that one, so it

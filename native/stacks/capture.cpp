@@ -70,7 +70,9 @@ bool capture_known(Scratch& scratch, const unwind::Registers& at, wire::marker e
         path.add(generation_marker(generation));
     }
     for (uint32_t i = first; i < known.count(); ++i) {
-        path.add(known[i].pc);
+        if (!scratch.leaves_out(known[i].pc)) {
+            path.add(known[i].pc);
+        }
         known[i].node = path.node();
     }
     if (!path.is_full()) {
@@ -96,7 +98,9 @@ uint32_t capture_by_walk(Scratch& scratch, const unwind::Registers& at, wire::ma
                                                     : wire::marker::depth_limit);
     }
     for (uint32_t i = count; i-- != 0;) {
-        path.add(scratch.pcs[i]);
+        if (!scratch.leaves_out(scratch.pcs[i])) {
+            path.add(scratch.pcs[i]);
+        }
     }
     return path.leaf(entry);
 }

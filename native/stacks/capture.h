@@ -21,6 +21,10 @@ struct Scratch {
     unwind::StackBounds bounds;
     unwind::KnownStack known;
     uintptr_t pcs[wire::max_frames];
+    uintptr_t left_out;  // frames in this code are no part of any stack
+    size_t left_out_bytes;
+
+    bool leaves_out(uintptr_t pc) const { return pc - left_out < left_out_bytes; }
 };
 
 // Nodes a tree must have room for.
