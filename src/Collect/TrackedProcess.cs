@@ -212,7 +212,11 @@ internal sealed class TrackedProcess : IDisposable
         var cut = _cutAllocations == 0 ? null : string.Create(
             CultureInfo.InvariantCulture,
             $"the stacks of {_cutAllocations:N0} allocations lack frames: there was no room for more stacks");
-        return Note is null ? cut : cut is null ? Note : $"{Note}; {cut}";
+        var unfollowed = _mapped is not { Unfollowed: > 0 } ? null : string.Create(
+            CultureInfo.InvariantCulture,
+            $"{_mapped.Unfollowed:N0} mappings or parts of such do not count: there were more than {MappedRanges.Most:N0} at once");
+        string?[] remarks = [Note, cut, unfollowed];
+        return remarks.Any(remark => remark is not null) ? string.Join("; ", remarks.Where(remark => remark is not null)) : null;
     }
 
     /// <summary>Frees what only a living process needs; what it was and counted stays.</summary>

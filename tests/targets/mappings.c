@@ -1,10 +1,11 @@
 // Maps anonymous memory in every way, and keeps account: `mappings MAPPINGS BYTES UNMAPPINGS BYTES` is what a recording
 // must say of its process, and its exit code is 3 when /proc/self/maps has not grown by the difference.
-//   mappings cases         each way once, each in a function of its own
-//   mappings threads N     N threads map, cut and unmap what any of them has mapped
-//   mappings fork          a child maps and unmaps, also what it has inherited; its account is printed behind its pid
-//   mappings signals N     N handlers of a timer map and unmap, while the program allocates; exact but for what is
-//   missed mappings churn N       N pairs, for taking the time
+//
+// mappings cases: each way once, each in a function of its own. threads N: N threads map, cut and unmap what any of
+// them has mapped. fork: a child maps and unmaps, also what it has inherited; its account stands behind its pid.
+// signals N: N handlers of a timer map and unmap, while the program allocates; exact but for what is missed. wait:
+// maps, waits for the end of its input, and goes on with its cases. who: tells whose functions it would call. churn N:
+// N pairs, for taking the time.
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -382,6 +383,29 @@ static void with_child(void) {
     must(waitpid(child, &status, 0) == child && status == 0);
 }
 
+// What is mapped before an attach is nobody's, and so is what becomes of it. The account is of what comes after.
+static void wait_and_go_on(void) {
+    char *early = usual(9), *moved = usual(9), byte;
+    must(read(0, &byte, 1) == 0);
+    mappings = mapped = unmappings = unmapped = 0;
+    unmap(early, 4);
+    must(anonymous(early + 4 * page, 2, PROT_READ, MAP_FIXED) != MAP_FAILED);
+    born(2);
+    must(remap(moved, 9, 90, MREMAP_MAYMOVE) != MAP_FAILED);
+    cases();
+    tell();
+    _exit(0);
+}
+
+static void tell_whose(void) {
+    void* functions[] = {(void*)mmap, (void*)munmap, (void*)mremap, dlsym(RTLD_DEFAULT, "mmap64")};
+    for (int i = 0; i < 4; i++) {
+        Dl_info about;
+        must(dladdr(functions[i], &about) != 0);
+        printf("%s\n", strrchr(about.dli_fname, '/') + 1);
+    }
+}
+
 int main(int count, char** arguments) {
     page = sysconf(_SC_PAGESIZE);
     const char* what = count > 1 ? arguments[1] : "";
@@ -391,6 +415,11 @@ int main(int count, char** arguments) {
     long before = anonymous_bytes(), live = mapped - unmapped;
     if (strcmp(what, "cases") == 0) {
         cases();
+    } else if (strcmp(what, "wait") == 0) {
+        wait_and_go_on();
+    } else if (strcmp(what, "who") == 0) {
+        tell_whose();
+        return 0;
     } else if (strcmp(what, "threads") == 0) {
         threads(number);
     } else if (strcmp(what, "fork") == 0) {

@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using Allocations;
 
-// dotnet-allocations LIBRARY ways ROUNDS | flow ROUNDS | libraries: allocates in every way that .NET has, known sums under methods of
-// known names (Ways.cs), in calls that share statements (Flow.cs), or whatever libraries need (Libraries.cs). For each way it prints "NAME BLOCKS SUM", SUM being
+// dotnet-allocations LIBRARY ways ROUNDS | flow ROUNDS | libraries | mappings: allocates in every way that .NET has, known sums under methods of
+// known names (Ways.cs), in calls that share statements (Flow.cs), by mapping (Mappings.cs: 20 of 1 MiB are kept, 20 given back), or whatever libraries need (Libraries.cs). For each way it prints "NAME BLOCKS SUM", SUM being
 // what was requested of the allocator, in bytes; all blocks stay.
 if (args[1] == "libraries")
 {
@@ -13,6 +13,15 @@ if (args[1] == "libraries")
     Libraries.Collate();
     Libraries.QuerySqlite();
     Libraries.Draw();
+    return;
+}
+if (args[1] == "mappings")
+{
+    for (var round = 0; round < 20; round++)
+    {
+        Mappings.Keep();
+        Mappings.GiveBack();
+    }
     return;
 }
 var rounds = int.Parse(args[2], CultureInfo.InvariantCulture);
