@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "native/process/elf_lookup.h"
+#include "native/process/own_code.h"
 #include "native/process/process.h"
 
 #ifndef MREMAP_DONTUNMAP
@@ -55,9 +56,11 @@ class AsideHook {
 
     explicit operator bool() const { return aside_.state != nullptr; }
 
-    // 0 in a pause: nothing is born in it.
+    // 0 in a pause: nothing is born in it. Frames of the hook that this may stand in are not the program's.
     uint32_t capture(marker entry) {
-        return process::is_paused() ? 0 : stacks::capture(aside_.state->scratch, at_, entry);
+        return process::is_paused() ? 0
+                                    : stacks::capture_without(process::own_code_start(), process::own_code_bytes(),
+                                                              aside_.state->scratch, at_, entry);
     }
 
     // As Hook::record.

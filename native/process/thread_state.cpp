@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "native/process/own_code.h"
 #include "native/process/own_memory.h"
 #include "native/transport/kernel.h"
 
@@ -129,10 +128,6 @@ void begin(ThreadState* state, uint32_t tid, uint32_t slot) {
     state->exit_rounds = 0;
     memset(&state->scratch.bounds, 0, sizeof(state->scratch.bounds));
     state->scratch.known.forget();
-    if (state->shared) {  // what is recorded aside may stand in the midst of a hook
-        state->scratch.left_out = own_code_start();
-        state->scratch.left_out_bytes = own_code_bytes();
-    }
     transport::open_ring(state->ring, mark_of(slot));
 }
 

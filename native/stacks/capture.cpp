@@ -70,9 +70,7 @@ bool capture_known(Scratch& scratch, const unwind::Registers& at, wire::marker e
         path.add(generation_marker(generation));
     }
     for (uint32_t i = first; i < known.count(); ++i) {
-        if (!scratch.leaves_out(known[i].pc)) {
-            path.add(known[i].pc);
-        }
+        path.add(known[i].pc);
         known[i].node = path.node();
     }
     if (!path.is_full()) {
@@ -82,7 +80,9 @@ bool capture_known(Scratch& scratch, const unwind::Registers& at, wire::marker e
     return true;
 }
 
-uint32_t capture_by_walk(Scratch& scratch, const unwind::Registers& at, wire::marker entry) {
+template <typename LeavesOut>
+[[gnu::always_inline]] inline uint32_t walk_and_capture(Scratch& scratch, const unwind::Registers& at,
+                                                        wire::marker entry, LeavesOut leaves_out) {
     unwind::StackEnd end;
     const uint32_t count = unwind::walk(at, scratch.bounds, scratch.pcs, wire::max_frames, &end);
 
@@ -98,11 +98,15 @@ uint32_t capture_by_walk(Scratch& scratch, const unwind::Registers& at, wire::ma
                                                     : wire::marker::depth_limit);
     }
     for (uint32_t i = count; i-- != 0;) {
-        if (!scratch.leaves_out(scratch.pcs[i])) {
+        if (!leaves_out(scratch.pcs[i])) {
             path.add(scratch.pcs[i]);
         }
     }
     return path.leaf(entry);
+}
+
+uint32_t capture_by_walk(Scratch& scratch, const unwind::Registers& at, wire::marker entry) {
+    return walk_and_capture(scratch, at, entry, [](uintptr_t) { return false; });
 }
 
 inline void compare([[maybe_unused]] Scratch& scratch, [[maybe_unused]] const unwind::Registers& at,
@@ -130,6 +134,11 @@ uint32_t capture(Scratch& scratch, const unwind::Registers& at, wire::marker ent
     }
     compare(scratch, at, entry, leaf);
     return leaf;
+}
+
+uint32_t capture_without(uintptr_t code, size_t bytes, Scratch& scratch, const unwind::Registers& at,
+                         wire::marker entry) {
+    return walk_and_capture(scratch, at, entry, [=](uintptr_t pc) { return pc - code < bytes; });
 }
 
 }  // namespace nh::stacks

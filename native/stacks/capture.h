@@ -21,10 +21,6 @@ struct Scratch {
     unwind::StackBounds bounds;
     unwind::KnownStack known;
     uintptr_t pcs[wire::max_frames];
-    uintptr_t left_out;  // frames in this code are no part of any stack
-    size_t left_out_bytes;
-
-    bool leaves_out(uintptr_t pc) const { return pc - left_out < left_out_bytes; }
 };
 
 // Nodes a tree must have room for.
@@ -36,5 +32,9 @@ bool initialise(const Tree& tree);
 
 // The leaf (an entry marker) for a call of `entry` from `at`. Never 0. Async-signal-safe as unwind::walk.
 uint32_t capture(Scratch& scratch, const unwind::Registers& at, wire::marker entry);
+
+// The same by a whole walk, without the frames in that code.
+uint32_t capture_without(uintptr_t code, size_t bytes, Scratch& scratch, const unwind::Registers& at,
+                         wire::marker entry);
 
 }  // namespace nh::stacks

@@ -44,9 +44,6 @@ void compare_with_walk(const ContextTree& tree, Scratch& scratch, const unwind::
     }
     uint32_t node = tree.parent(leaf);
     for (uint32_t i = 0; i < count; ++i) {
-        if (scratch.leaves_out(scratch.pcs[i])) {
-            continue;
-        }
         if (tree.pc(node) != scratch.pcs[i]) {
             differ(count, i, tree.pc(node), scratch.pcs[i]);
         }
