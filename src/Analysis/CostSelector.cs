@@ -35,10 +35,12 @@ internal sealed class CostSelector(TraceReader trace, MergedTree tree, ProcessSe
         }
     }
 
-    /// <summary>What was mapped, over whole lives.</summary>
+    /// <summary>What was mapped, over whole lives or at a snapshot.</summary>
+    /// <param name="measure">What of it.</param>
+    /// <param name="snapshot">Null: over whole lives.</param>
     /// <exception cref="ToolException">It was not recorded, or is of several processes, each of which had its own peak (exit code
     /// 2).</exception>
-    public void AddMappings(StackMeasure measure)
+    public void AddMappings(StackMeasure measure, Snapshot? snapshot)
     {
         if (!trace.Info.RecordsMappings)
         {
@@ -48,6 +50,16 @@ internal sealed class CostSelector(TraceReader trace, MergedTree tree, ProcessSe
         if (measure == StackMeasure.Peak && trace.MappedPeaks().Count(row => processes.Contains(row.Process)) > 1)
         {
             throw new ToolException("several processes have mapped memory, each with a peak of its own: choose one by --pid", ExitCodes.Usage);
+        }
+
+        if (snapshot is not null)
+        {
+            foreach (var row in trace.SnapshotMapped(snapshot).Where(row => processes.Contains(row.Process)))
+            {
+                Costs.Add(tree.NodeOf(row.Stack), row.Bytes, row.Blocks);
+            }
+
+            return;
         }
 
         foreach (var row in trace.MappedTotals().Where(row => Counts(row.Process, measure)))

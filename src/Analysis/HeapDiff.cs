@@ -17,6 +17,9 @@ public sealed record DiffQuestion
     /// <summary>What changes are added up by.</summary>
     public CostGroup Group { get; init; }
 
+    /// <summary>Of memory that the programs have mapped themselves, not of the heap.</summary>
+    public bool OfMappings { get; init; }
+
     /// <summary>The most changes to give; null: all.</summary>
     public int? Top { get; init; }
 }
@@ -56,6 +59,9 @@ public sealed record DiffAnswer
     /// <summary>What was compared.</summary>
     public required StackMeasure By { get; init; }
 
+    /// <summary>Of mappings, not of the heap: blocks are mappings.</summary>
+    public bool OfMappings { get; init; }
+
     /// <summary>What changes were added up by.</summary>
     public required CostGroup Group { get; init; }
 
@@ -91,8 +97,9 @@ public static class HeapDiff
             return CompareTypes(before, after, question);
         }
 
-        var first = before.Select(new StackQuestion { By = question.By, Moment = question.Before });
-        var second = after.Select(new StackQuestion { By = question.By, Moment = question.After });
+        var asked = new StackQuestion { By = question.By, OfMappings = question.OfMappings };
+        var first = before.Select(asked with { Moment = question.Before });
+        var second = after.Select(asked with { Moment = question.After });
         var isOne = ReferenceEquals(before, after); // two states of one trace have one tree
         var rebuilt = isOne ? [] : RebuiltModules(before.Tree.Frames, after.Tree.Frames);
         var tree = isOne ? before.Tree.Frames : new FrameTree(frame => FrameKey.BetweenTraces(frame, rebuilt));
@@ -105,6 +112,7 @@ public static class HeapDiff
         return new DiffAnswer
         {
             By = second.Answer.By,
+            OfMappings = question.OfMappings,
             Group = question.Group,
             Items = Largest(items, question.Top),
             ChangeCount = items.Count,
@@ -115,6 +123,11 @@ public static class HeapDiff
 
     private static DiffAnswer CompareTypes(Profile before, Profile after, DiffQuestion question)
     {
+        if (question.OfMappings)
+        {
+            throw new ToolException("mappings have no types, so --group type does not go with --mmap", ExitCodes.Usage);
+        }
+
         if (question.By is not (null or StackMeasure.Live))
         {
             throw new ToolException("types are counted of what is live, so --group type goes with --by live alone", ExitCodes.Usage);

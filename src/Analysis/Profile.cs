@@ -315,7 +315,8 @@ public sealed class Profile : IDisposable
         var selector = new CostSelector(_trace, Tree, processes);
         if (question.OfMappings)
         {
-            selector.AddMappings(measure);
+            selector.AddMappings(measure, snapshot);
+            answer = answer with { AtNs = snapshot?.TimeNs };
         }
         else if (snapshot is not null)
         {

@@ -90,9 +90,8 @@ public sealed record StackQuestion
         if (OfMappings)
         {
             Require(
-                AtNs is null && !HasRange && Moment is null or TraceReference.End or TraceReference.Peak
-                    && Tid is null && Sizes is null && LifetimesUs is null,
-                "--mmap does not go with times, snapshots, threads, sizes and lifetimes: mappings are kept by stack over whole lives");
+                AtNs is null && !HasRange && Tid is null && Sizes is null && LifetimesUs is null,
+                "--mmap does not go with times, threads, sizes and lifetimes: mappings are kept by stack, over whole lives and at snapshots");
             Require(measure != StackMeasure.Temporary, "--mmap does not go with --by temporary");
         }
 

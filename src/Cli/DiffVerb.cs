@@ -38,6 +38,11 @@ internal static class DiffVerb
     private static readonly Option<int?> Top = Quantities.NumberOption(
         "--top", "N", $"The most to show (default {TopForPeople}; all with --json).");
 
+    private static readonly Option<bool> Mmap = new("--mmap")
+    {
+        Description = "Of memory that the program mapped itself, not of the heap (of recordings by run --mmap).",
+    };
+
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON document." };
 
     public static Verb Create()
@@ -49,9 +54,10 @@ internal static class DiffVerb
             "Compares two traces, or two states of one: what grew.",
             "nativeheap diff monday.nheap friday.nheap",
             "nativeheap diff server.nheap@1 server.nheap@end --group function",
+            "nativeheap diff server.nheap@1 server.nheap@end --mmap",
             "nativeheap diff server.nheap@idle server.nheap@busy --group type")
         {
-            Before, After, By, Group, Top, Json,
+            Before, After, By, Group, Top, Mmap, Json,
         };
         verb.SetAction(Run);
         return verb;
@@ -76,6 +82,7 @@ internal static class DiffVerb
             After = after.Moment,
             By = Measures.Read(arguments.GetValue(By)),
             Group = Enum.Parse<CostGroup>(arguments.GetRequiredValue(Group), ignoreCase: true),
+            OfMappings = arguments.GetValue(Mmap),
             Top = top ?? (json ? null : TopForPeople),
         });
         var diff = new Diff(
@@ -83,7 +90,7 @@ internal static class DiffVerb
             arguments.GetRequiredValue(After),
             first.Totals(),
             last.Totals(),
-            first.Info.Exact && last.Info.Exact,
+            answer.OfMappings || (first.Info.Exact && last.Info.Exact),
             answer);
         Print(diff, json);
         return ExitCodes.Success;

@@ -105,6 +105,7 @@ internal sealed class BatchFiller
             }
         }
 
+        FillMapped(process, to);
         if (mostBlocks is { } most)
         {
             FillBlocks(process, most, to);
@@ -380,6 +381,24 @@ internal sealed class BatchFiller
                 to.Mappings.Add(new MappingRow(
                     module.Row, process.Id, module.Module, module.Start, module.End, module.Bias, module.LoadNs,
                     module.UnloadNs));
+            }
+        }
+    }
+
+    private static void FillMapped(TrackedProcess process, SnapshotRows to)
+    {
+        if (process.KnownMapped is not { } mapped)
+        {
+            return;
+        }
+
+        process.ResolveMapped(mayWait: false);
+        foreach (var same in mapped.Stacks.GroupBy(stack => stack.StackId))
+        {
+            var (mappings, bytes) = (same.Sum(stack => stack.Live.Mappings), same.Sum(stack => stack.Live.Bytes));
+            if (mappings > 0)
+            {
+                to.Mapped.Add(new SnapshotRow(process.Id, new StackId(same.Key), mappings, bytes));
             }
         }
     }

@@ -219,6 +219,11 @@ public sealed partial class Recording : IDisposable
     public void AddLedger(ProcessId process, Ledger ledger)
     {
         ArgumentNullException.ThrowIfNull(ledger);
+        if (_drain.Find(process)?.KnownMapped is { } mapped)
+        {
+            AddGauge(process, (ulong)ledger.TimeNs, LedgerGauges.Mapped, mapped.Live.Bytes);
+        }
+
         _committer.Batch.Ledgers.Add((process, ledger with { TimeNs = RelativeNs((ulong)ledger.TimeNs) }));
     }
 

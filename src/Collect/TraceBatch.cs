@@ -125,6 +125,7 @@ internal sealed class TraceBatch
         {
             writer.AddSnapshot(rows.Snapshot);
             Each(rows.Totals, row => writer.AddSnapshotTotal(rows.Snapshot.Number, row));
+            Each(rows.Mapped, row => writer.AddSnapshotMapped(rows.Snapshot.Number, row));
             Each(rows.Blocks, row => writer.AddBlock(rows.Snapshot.Number, row));
         }
 

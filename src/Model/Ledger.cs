@@ -58,6 +58,9 @@ public static class LedgerGauges
     /// <summary>Requested bytes of live blocks on pages that were never touched; not resident.</summary>
     public const string Untouched = "untouched";
 
+    /// <summary>Anonymous memory that the process has mapped itself, resident or not.</summary>
+    public const string Mapped = "mapped";
+
     /// <summary>Bytes of objects in .NET's GC heap after a collection.</summary>
     public const string GcUsed = "GC used";
 

@@ -61,12 +61,14 @@ public static class DiffText
     {
         var sum = answer.Sum;
         var table = new TextTable(LastColumn.Fold, false, true, true);
-        table.AddFaint(answer.By.Name(), "bytes", "blocks");
+        table.AddFaint(answer.OfMappings ? "mapped" : answer.By.Name(), "bytes", Blocks(answer));
         table.Add("before", figures.Bytes(sum.BytesBefore), figures.Count(sum.BlocksBefore));
         table.Add("after", figures.Bytes(sum.BytesAfter), figures.Count(sum.BlocksAfter));
         table.Add("change", figures.SignedBytes(sum.DeltaBytes), figures.SignedCount(sum.DeltaBlocks));
         table.Write(canvas);
     }
+
+    private static string Blocks(DiffAnswer answer) => answer.OfMappings ? "mappings" : "blocks";
 
     private static string Title(DiffAnswer answer) => answer.Group switch
     {
@@ -86,7 +88,7 @@ public static class DiffText
             canvas.Write($"{(++number).ToString(CultureInfo.InvariantCulture),5}. ", Emphasis.Faint);
             canvas.Write(figures.SignedBytes(change.DeltaBytes), Emphasis.Strong);
             canvas.Line(
-                $"  {figures.SignedCount(change.DeltaBlocks)} blocks by {item.Stack!.Entry?.Name() ?? "an unknown function"}"
+                $"  {figures.SignedCount(change.DeltaBlocks)} {Blocks(answer)} by {item.Stack!.Entry?.Name() ?? "an unknown function"}"
                 + $"  ({figures.Bytes(change.BytesBefore)} → {figures.Bytes(change.BytesAfter)})");
             StackText.WriteFrames(canvas, item.Stack);
             canvas.Line();
@@ -99,8 +101,8 @@ public static class DiffText
         var (counted, name) = answer.Group switch
         {
             CostGroup.Type => ("count", "type"),
-            CostGroup.Function => ("blocks", "function"),
-            _ => ("blocks", "module"),
+            CostGroup.Function => (Blocks(answer), "function"),
+            _ => (Blocks(answer), "module"),
         };
         table.AddFaint("growth", counted, "before", "after", name);
         foreach (var item in answer.Items)

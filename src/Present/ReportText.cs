@@ -386,6 +386,8 @@ public sealed class ReportText
         StackMeasure.Count => "Mapped ever, most mappings first",
         StackMeasure.Freed => "Unmapped",
         StackMeasure.Leaked => "Mapped when the process ended",
+        _ when answer.Snapshot is { } snapshot =>
+            $"Mapped at snapshot {Words.Printable(snapshot.Name ?? Words.Count(snapshot.Number))}, {Words.Duration(snapshot.TimeNs)}",
         _ => _report.Info.Closed ? "Mapped at the end" : "Mapped so far",
     };
 

@@ -35,6 +35,7 @@ internal static class SchemaCheck
         ["mapped_total"] = MappingsSince,
         ["packed"] = PackedSince,
         ["process.earlier_frees"] = EarlierFreesSince,
+        ["snapshot_mapped"] = MappingsSince,
         ["snapshot_type"] = 2,
         ["stack_total.thread_id"] = 2,
         ["thread_total"] = 2,

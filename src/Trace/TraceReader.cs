@@ -309,11 +309,16 @@ public sealed class TraceReader : IDisposable
     }
 
     /// <summary>What was alive at a snapshot.</summary>
-    public IEnumerable<SnapshotRow> SnapshotTotals(Snapshot snapshot)
+    public IEnumerable<SnapshotRow> SnapshotTotals(Snapshot snapshot) => SnapshotRows(snapshot, "snapshot_total", "blocks");
+
+    /// <summary>What was mapped at a snapshot, mappings being its blocks; empty where that was not recorded.</summary>
+    public IEnumerable<SnapshotRow> SnapshotMapped(Snapshot snapshot) =>
+        _version < SchemaCheck.MappingsSince ? [] : SnapshotRows(snapshot, "snapshot_mapped", "mappings");
+
+    private IEnumerable<SnapshotRow> SnapshotRows(Snapshot snapshot, string table, string blocks)
     {
         var order = default(KeyOrder);
-        using var row = new Statement(
-            _database, "snapshot_total", "process_id, stack_id, blocks, bytes", "WHERE snapshot_id = ?1");
+        using var row = new Statement(_database, table, $"process_id, stack_id, {blocks}, bytes", "WHERE snapshot_id = ?1");
         row.Bind(1, snapshot.Number);
         while (row.Next())
         {

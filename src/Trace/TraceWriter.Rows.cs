@@ -30,6 +30,7 @@ public sealed partial class TraceWriter
     private WriteStatement _pause;
     private WriteStatement _snapshot;
     private WriteStatement _snapshotTotal;
+    private WriteStatement _snapshotMapped;
     private WriteStatement _block;
     private WriteStatement _leakCheck;
     private WriteStatement _leakGraph;
@@ -216,6 +217,11 @@ public sealed partial class TraceWriter
     public void AddSnapshotTotal(int snapshot, in SnapshotRow row) => Run(_snapshotTotal
         .Bind(1, snapshot).Bind(2, row.Process.Value).Bind(3, row.Stack.Value).Bind(4, row.Blocks).Bind(5, row.Bytes));
 
+    /// <summary>Adds what a stack had mapped at a snapshot.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void AddSnapshotMapped(int snapshot, in SnapshotRow row) => Run(_snapshotMapped
+        .Bind(1, snapshot).Bind(2, row.Process.Value).Bind(3, row.Stack.Value).Bind(4, row.Blocks).Bind(5, row.Bytes));
+
     /// <summary>Adds a block that is alive at a snapshot.</summary>
     /// <exception cref="TraceWriteException">The file cannot be written.</exception>
     public void AddBlock(int snapshot, in BlockRow row) => Run(_block
@@ -330,7 +336,7 @@ public sealed partial class TraceWriter
     [MemberNotNull(
         nameof(_metaText), nameof(_metaNumber), nameof(_process), nameof(_thread), nameof(_module), nameof(_mapping),
         nameof(_location), nameof(_code), nameof(_method),
-        nameof(_timeline), nameof(_mappedTotal), nameof(_mappedPeak), nameof(_ledger), nameof(_gauge), nameof(_pause), nameof(_snapshot), nameof(_snapshotTotal),
+        nameof(_timeline), nameof(_mappedTotal), nameof(_mappedPeak), nameof(_ledger), nameof(_gauge), nameof(_pause), nameof(_snapshot), nameof(_snapshotTotal), nameof(_snapshotMapped),
         nameof(_block), nameof(_leakCheck), nameof(_leakGraph), nameof(_string), nameof(_frame))]
     private void PrepareStatements()
     {
@@ -369,6 +375,7 @@ public sealed partial class TraceWriter
         _pause = Replace("gc_pause", "process_id, time_ns, duration_ns, generation", 4);
         _snapshot = Replace("snapshot", "id, name, reason, time_ns", 4);
         _snapshotTotal = Replace("snapshot_total", "snapshot_id, process_id, stack_id, blocks, bytes", 5);
+        _snapshotMapped = Replace("snapshot_mapped", "snapshot_id, process_id, stack_id, mappings, bytes", 5);
         _leakCheck = Replace("leak_check", "id, process_id, time_ns, level, held_ns, complete, suppressions", 7);
         _leakGraph = Replace("leak_graph", "check_id, part, data", 3);
         _block = Replace("block", "snapshot_id, process_id, address, bytes, stack_id, thread_id, birth_ns", 7);

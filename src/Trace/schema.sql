@@ -263,6 +263,7 @@ CREATE TABLE ledger (
 ) WITHOUT ROWID;
 
 -- Figures beside the parts of a ledger: 'untouched' (requested bytes of live blocks on pages that were never touched),
+-- 'mapped' (anonymous memory that the process has mapped itself, where that is recorded; since version 5),
 -- 'GC used' (bytes of .NET objects after a collection), 'GC committed' (what .NET's collector has committed, resident or
 -- not). Since version 3.
 CREATE TABLE ledger_gauge (
@@ -295,6 +296,16 @@ CREATE TABLE snapshot_total (
     process_id INTEGER NOT NULL,
     stack_id INTEGER NOT NULL,
     blocks INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (snapshot_id, process_id, stack_id)
+) WITHOUT ROWID;
+
+-- The same of mappings. Since version 5.
+CREATE TABLE snapshot_mapped (
+    snapshot_id INTEGER NOT NULL,
+    process_id INTEGER NOT NULL,
+    stack_id INTEGER NOT NULL,
+    mappings INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
     PRIMARY KEY (snapshot_id, process_id, stack_id)
 ) WITHOUT ROWID;

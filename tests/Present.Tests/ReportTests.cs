@@ -66,6 +66,33 @@ public sealed class ReportTests : IDisposable
     }
 
     [Fact]
+    public void Mappings_stand_apart_from_the_heap_and_are_exact_where_it_is_not()
+    {
+        var trace = new TraceBuilder().Meta("mappings", 1).Meta("exact", 0).Meta("sample_bytes", 512 << 10);
+        var process = trace.Process(4711);
+        var module = trace.Module("/srv/server");
+        var main = trace.Code(module, 0x1000, new Model.ResolvedFrame("main", "server.c", 9, false));
+        var heap = trace.Stack(main, trace.Entry(Model.EntryPoint.Malloc));
+        var mapped = trace.Stack(main, trace.Entry(Model.EntryPoint.Mmap));
+        var reserved = trace.Stack(main, trace.Entry(Model.EntryPoint.MmapNone));
+        trace.Blocks(process, heap, 0, -1, 3, 3000);
+        foreach (var (stack, mappings, pages, over, cut) in new[] { (mapped, 5L, 50L, 2L, 21L), (reserved, 1L, 1000L, 0L, 0L) })
+        {
+            trace.Row(
+                "mapped_total", ("process_id", process), ("stack_id", stack), ("mappings", mappings), ("mapped_bytes", pages << 12),
+                ("unmappings", over), ("unmapped_bytes", cut << 12), ("peak_mappings", 1), ("peak_bytes", 40 << 12));
+        }
+        trace.Row("mapped_peak", ("process_id", process), ("mappings", 2), ("bytes", 80 << 12), ("time_ns", 30 * Ms));
+
+        Golden.Same("report-mapped.txt", Text(Ask(trace, new StackQuestion { OfMappings = true }), 100));
+        File.Delete(_folder["a.nheap"]);
+        using var json = JsonDocument.Parse(Json(Ask(trace, new StackQuestion())));
+        Assert.Equal(3, json.RootElement.GetProperty("selection").GetProperty("blocks").GetInt64());
+        Assert.Equal(1029 << 12, json.RootElement.GetProperty("mapped").GetProperty("live_bytes").GetInt64());
+        Assert.Equal(1000 << 12, json.RootElement.GetProperty("mapped").GetProperty("live_reserved_bytes").GetInt64());
+    }
+
+    [Fact]
     public void Nothing_in_a_trace_reaches_the_terminal_as_a_control_character()
     {
         var text = Text(Ask(HardTrace.Build(), new StackQuestion()), 100);

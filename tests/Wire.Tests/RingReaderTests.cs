@@ -200,6 +200,9 @@ public sealed unsafe class RingReaderTests
                 EventKind.ForkCut => sizeof(ForkCutEvent),
                 EventKind.Ignore => sizeof(IgnoreEvent),
                 EventKind.Suppressions => sizeof(SuppressionsEvent),
+                EventKind.Map => sizeof(MapEvent),
+                EventKind.Unmap => sizeof(UnmapEvent),
+                EventKind.Remap => sizeof(RemapEvent),
                 _ => throw new InvalidOperationException($"a record of kind {word >> 56} was handed out"),
             };
             _sink += new Span<byte>(record, bytes).IndexOf((byte)1);

@@ -4,8 +4,8 @@
 // mappings cases: each way once, each in a function of its own. threads N: N threads map, cut and unmap what any of
 // them has mapped. fork: a child maps and unmaps, also what it has inherited; its account stands behind its pid.
 // signals N: N handlers of a timer map and unmap, while the program allocates; exact but for what is missed. wait:
-// maps, waits for the end of its input, and goes on with its cases. who: tells whose functions it would call. churn N:
-// N pairs, for taking the time.
+// maps, waits for the end of its input, and goes on with its cases. who: tells whose functions it would call. mark:
+// maps, has a snapshot `half` taken, and maps on. churn N: N pairs, for taking the time.
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +21,8 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "native/include/nativeheap.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -417,6 +419,11 @@ int main(int count, char** arguments) {
         cases();
     } else if (strcmp(what, "wait") == 0) {
         wait_and_go_on();
+    } else if (strcmp(what, "mark") == 0) {
+        grow();
+        must(nativeheap_mark("half") == 0);
+        grow();
+        map_shared();
     } else if (strcmp(what, "who") == 0) {
         tell_whose();
         return 0;

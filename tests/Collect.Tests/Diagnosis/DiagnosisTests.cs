@@ -18,7 +18,7 @@ public sealed class DiagnosisTests : IDisposable
     public void The_table_of_settings_is_the_shims_own()
     {
         Assert.Equal(
-            ["NATIVEHEAP_SOCKET", "NATIVEHEAP_OUT", "NATIVEHEAP_OUT_LIMIT", "NATIVEHEAP_SAMPLE", "NATIVEHEAP_FOLLOW"],
+            ["NATIVEHEAP_SOCKET", "NATIVEHEAP_OUT", "NATIVEHEAP_OUT_LIMIT", "NATIVEHEAP_SAMPLE", "NATIVEHEAP_MMAP", "NATIVEHEAP_FOLLOW"],
             ShimSettingTable.All.Select(setting => setting.Name));
         Assert.All(ShimSettingTable.All, setting => Assert.True(setting.Meaning.Length > 0 && setting.Default.Length > 0));
     }

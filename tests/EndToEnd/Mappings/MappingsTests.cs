@@ -121,6 +121,24 @@ public sealed class MappingsTests : IDisposable
     }
 
     [Fact]
+    public void A_snapshot_has_what_was_mapped_then_and_what_has_come_since_is_told()
+    {
+        using var recording = Run("mark");
+        var own = MappedSums.ParseTarget(recording.Outcome.Expect(0).Output);
+        var then = MappedSums.Stacks(recording.TracePath + "@half", "live");
+
+        Assert.Equal(("grow", 400 * Page, 1L), (then[0].Frames[0].Function, then[0].Bytes, then[0].Blocks));
+        Assert.Single(then);
+        using var diff = JsonDocument.Parse(Program.Run(
+            ["dotnet", Built.Command, "diff", recording.TracePath + "@half", recording.TracePath, "--mmap", "--json"]).Expect(0).Output);
+        var grown = diff.RootElement.GetProperty("stacks").EnumerateArray().ToList();
+        Assert.Equal(own.MappedBytes - own.UnmappedBytes - (400 * Page), grown.Sum(stack => stack.GetProperty("delta_bytes").GetInt64()));
+        Assert.Equal(3, grown.Sum(stack => stack.GetProperty("delta_blocks").GetInt64()));
+        var refused = Program.Run(["dotnet", Built.Command, "report", recording.TracePath, "--mmap", "--at", "1ms"]).Expect(2);
+        Assert.Contains("--mmap does not go with times", refused.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void They_are_counted_exactly_also_where_the_heap_is_sampled()
     {
         using var recording = Recording.Run(_folder, [Built.Target("mappings"), "cases"], null, "--mmap", "--sample", "1MiB");
