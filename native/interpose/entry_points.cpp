@@ -1,14 +1,12 @@
 // The exported allocation functions: let pass, or guard, delegate, return. No policy here; see reporting.cpp.
 //
-// What a sampled run lets pass is forwarded by a jump; everything else jumps to the function that records it, which is
+// What passes while births are sampled is forwarded by a jump; everything else jumps to the function that records it, which is
 // entered as if the program had called it: its caller's frame is the program's.
 #include <errno.h>
 
 #include "native/interpose/hook.h"
 #include "native/interpose/real.h"
 #include "native/interpose/reporting.h"
-#include "native/sampling/sampled_blocks.h"
-#include "native/sampling/sampler.h"
 
 #define NH_EXPORT extern "C" __attribute__((visibility("default")))
 #define NH_RECORDS [[gnu::noinline]]
@@ -18,6 +16,8 @@ namespace {
 using nh::interpose::Hook;
 using nh::interpose::real;
 using nh::interpose::real_functions;
+using nh::interpose::release_passes;
+using nh::interpose::release_passes_quickly;
 using nh::interpose::report_alloc;
 using nh::interpose::report_release;
 using nh::interpose::Resize;
@@ -32,22 +32,12 @@ namespace sampling = nh::sampling;
     return !__builtin_mul_overflow(count, bytes, &total) && sampling::passes(total);
 }
 
-[[gnu::always_inline]] inline bool release_passes(const void* block) {
-    return sampling::is_on() && !sampling::sampled_blocks.may_hold(reinterpret_cast<uintptr_t>(block));
-}
-
-// The filter held it up for nothing.
-bool is_false_alarm(const void* block) {
-    return sampling::is_on() && !sampling::sampled_blocks.holds(reinterpret_cast<uintptr_t>(block));
-}
-
 [[gnu::always_inline]] inline bool resize_passes(const void* block, size_t bytes) {
-    return sampling::is_on() && !sampling::sampled_blocks.may_hold(reinterpret_cast<uintptr_t>(block)) &&
-           sampling::passes(bytes);  // last, for it counts
+    return release_passes_quickly(block) && sampling::passes(bytes);  // last, for it counts
 }
 
 void* resize(Hook& hook, marker entry, void* block, size_t bytes) {
-    if (!hook && !sampling::is_on()) {
+    if (!hook && !sampling::has_begun()) {
         return real().realloc(block, bytes);
     }
     Resize event(hook, entry, block, bytes);
@@ -82,7 +72,7 @@ NH_RECORDS void* record_reallocarray(void* block, size_t bytes) {
 }
 
 NH_RECORDS void record_free(void* block) {
-    if (is_false_alarm(block)) {
+    if (release_passes(block)) {
         real().free(block);
         return;
     }
@@ -164,7 +154,7 @@ NH_EXPORT void* reallocarray(void* block, size_t count, size_t bytes) {
 }
 
 NH_EXPORT void free(void* block) {
-    if (release_passes(block)) {  // or there is none
+    if (release_passes_quickly(block)) {  // or there is none
         return real_functions.free(block);
     }
     if (block != nullptr) {
@@ -202,7 +192,7 @@ NH_EXPORT void free_sized(void* block, size_t bytes) {
     if (block == nullptr) {
         return;
     }
-    if (release_passes(block) && real_functions.free_sized != nullptr) {
+    if (release_passes_quickly(block) && real_functions.free_sized != nullptr) {
         return real_functions.free_sized(block, bytes);
     }
     return record_free_sized(block, bytes);
@@ -212,7 +202,7 @@ NH_EXPORT void free_aligned_sized(void* block, size_t alignment, size_t bytes) {
     if (block == nullptr) {
         return;
     }
-    if (release_passes(block) && real_functions.free_aligned_sized != nullptr) {
+    if (release_passes_quickly(block) && real_functions.free_aligned_sized != nullptr) {
         return real_functions.free_aligned_sized(block, alignment, bytes);
     }
     return record_free_aligned_sized(block, alignment, bytes);

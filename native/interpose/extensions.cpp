@@ -10,8 +10,6 @@
 #include "native/interpose/hook.h"
 #include "native/interpose/reporting.h"
 #include "native/process/elf_lookup.h"
-#include "native/sampling/sampled_blocks.h"
-#include "native/sampling/sampler.h"
 
 namespace nh::interpose {
 namespace {
@@ -41,17 +39,14 @@ template <int size, int count, typename... Arguments>
 }
 
 void report_release_at(const unwind::Registers& at, const void* block) {
-    bool matters =
-        block != nullptr && (!sampling::is_on() || sampling::sampled_blocks.holds(reinterpret_cast<uintptr_t>(block)));
-    if (matters) {
+    if (block != nullptr && !release_passes(block)) {
         Hook hook(at);
         report_release(hook, block);
     }
 }
 
 [[gnu::always_inline]] inline bool resize_passes(const void* block, size_t bytes) {
-    return sampling::is_on() && !sampling::sampled_blocks.may_hold(reinterpret_cast<uintptr_t>(block)) &&
-           sampling::passes(bytes);  // last, for it counts
+    return release_passes_quickly(block) && sampling::passes(bytes);  // last, for it counts
 }
 
 // What a function does, and which of its arguments say how much. `real` is where its address will be found.
@@ -108,7 +103,7 @@ struct Remake {
             return function(arguments...);
         }
         Hook hook(caller_registers());
-        if (!hook && !sampling::is_on()) {
+        if (!hook && !sampling::has_begun()) {
             return function(arguments...);
         }
         Resize event(hook, entry, argument<0>(arguments...), bytes);
@@ -128,7 +123,7 @@ struct Extend {
         size_t bytes = usable - size < extra ? usable : size + extra;
         if (usable >= size && !resize_passes(block, bytes)) {
             Hook hook(caller_registers());
-            if (hook || sampling::is_on()) {
+            if (hook || sampling::has_begun()) {
                 Resize event(hook, marker::entry_realloc, block, bytes);
                 event.finish(block);
             }

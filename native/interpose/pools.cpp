@@ -2,15 +2,12 @@
 // address of one, so that a bit which no address has tells them apart all the way to the collector.
 #include "native/interpose/hook.h"
 #include "native/interpose/reporting.h"
-#include "native/sampling/sampled_blocks.h"
-#include "native/sampling/sampler.h"
 
 #define NH_CALLABLE extern "C" __attribute__((visibility("default"), weak))
 
 namespace {
 
 using nh::interpose::Hook;
-namespace sampling = nh::sampling;
 
 uintptr_t marked(const void* block) {
     return reinterpret_cast<uintptr_t>(block) | nh::wire::pool_block_bit;
@@ -30,13 +27,14 @@ uintptr_t marked(const void* block) {
 }  // namespace
 
 NH_CALLABLE void nativeheap_block_allocated(const void* block, size_t bytes) {
-    if (block != nullptr && !sampling::passes(bytes)) {
+    if (block != nullptr && !nh::sampling::passes(bytes)) {
         record_allocated(block, bytes);
     }
 }
 
 NH_CALLABLE void nativeheap_block_freed(const void* block) {
-    if (block != nullptr && (!sampling::is_on() || sampling::sampled_blocks.may_hold(marked(block)))) {
+    if (block != nullptr &&
+        !nh::interpose::release_passes_quickly(reinterpret_cast<const void*>(marked(block)))) {
         record_freed(block);
     }
 }

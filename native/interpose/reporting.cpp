@@ -1,56 +1,100 @@
 #include "native/interpose/reporting.h"
 
 #include "native/interpose/program_interface.h"
-#include "native/sampling/sampled_blocks.h"
-#include "native/sampling/sampler.h"
 #include "native/transport/fork_page.h"
 
 namespace nh::interpose {
 namespace {
 
 using sampling::sampled_blocks;
+using Sample = sampling::SampledBlocks::Details;
 
 uint64_t head(wire::event_kind kind, uintptr_t address) {
     return transport::event_head(kind, address);
 }
 
-// The same for as long as the calling thread allocates nothing: each allocation moves its next point.
+// The same for as long as the calling thread lets no allocation pass: each moves its next point.
 uint64_t sample_tag() {
-    return reinterpret_cast<uintptr_t>(&sampling::next_point) << 16 ^ sampling::next_point;
+    return reinterpret_cast<uintptr_t>(&sampling::points) << 16 ^ sampling::points.next;
 }
 
-// Takes a block out of those whose frees matter. False: it is none.
-bool forget_sampled(uintptr_t address, Forgotten* out) {
-    constexpr uint64_t most = (1u << 31) - 1;
-    if (!sampled_blocks.remove(address, &out->bytes, &out->tag)) {
-        return false;
+// A sample is among those whose frees matter before anybody has it to free, and stays there when the event cannot be
+// written: its free then fails to be written, too.
+[[gnu::noinline]] void report_sample(Hook& hook, wire::marker entry, uintptr_t address, size_t bytes, uint64_t rate) {
+    if (!sampling::takes(bytes, rate) || !hook || process::is_paused()) {
+        return;
     }
-    uint32_t temporary = out->tag == sample_tag() ? wire::sample_temporary : 0;
-    out->sample = static_cast<uint32_t>(out->bytes < most ? out->bytes : most) << 1 | temporary;
-    return true;
+    const uint64_t mean = sampling::mean_of(rate);
+    if (!sampled_blocks.add(address, {bytes, sample_tag(), mean})) {
+        process::count_missed_call();
+        return;
+    }
+    uint32_t node = hook.capture(entry);
+    hook.record(
+        [&] {
+            return wire::sample_event{head(wire::event_kind::sample, address), bytes, node,
+                                      transport::next_order(address), mean};
+        },
+        [&] { node = hook.capture(entry); });
+    if (__builtin_expect(ignoring != 0, 0)) {
+        report_ignored(hook, reinterpret_cast<const void*>(address));
+    }
+}
+
+// A block was recorded because all were, and meanwhile births are sampled. The collector may know by now which frees it
+// wants to hear of, and this block may have come too late for that.
+[[gnu::noinline]] void keep(uintptr_t address) {
+    if (!sampled_blocks.add(address, {})) {
+        process::count_missed_call();
+    }
+}
+
+void record_release(Hook& hook, uintptr_t address, uint64_t rate) {
+    hook.record([&] {
+        return wire::release_event{head(wire::event_kind::release, address), transport::next_order(address), rate != 0};
+    });
+}
+
+wire::sample_release_event sample_release(uintptr_t address, uint32_t order, const Sample& sample) {
+    return {head(wire::event_kind::sample_release, address), sample.bytes, order, sample.tag == sample_tag(),
+            sample.mean};
+}
+
+// Once births have been sampled, also when they are not any more.
+[[gnu::noinline]] void report_release_among_samples(Hook& hook, uintptr_t address) {
+    Sample sample;
+    const uint64_t rate = sampling::rate();
+    const bool is_kept = sampled_blocks.may_hold(address) && sampled_blocks.remove(address, &sample);
+    if (!hook || (!is_kept && rate != 0 && !sampling::tells(address, rate))) {
+        return;
+    }
+    if (!is_kept || sample.mean == 0) {
+        record_release(hook, address, rate);
+        return;
+    }
+    hook.record([&] { return sample_release(address, transport::next_order(address), sample); });
 }
 
 }  // namespace
 
+bool release_passes_at(const void* block, uint64_t rate) {
+    auto address = reinterpret_cast<uintptr_t>(block);
+    return !sampled_blocks.holds(address) && !sampling::tells(address, rate);
+}
+
 // Numbered after the real call: before it the address is not ours, and another thread's free of it must come first.
 // A zero-size block that was given is a block of 0 bytes. A call that failed (calloc's overflow is one) took no number
 // and changes nothing.
-// A sampled block is among those whose frees matter before anybody has it to free, and stays there when the event
-// cannot be written: its free then fails to be written, too.
 void report_alloc(Hook& hook, wire::marker entry, const void* block, size_t bytes) {
     if (block == nullptr) {
         return;
     }
     auto address = reinterpret_cast<uintptr_t>(block);
-    if (sampling::is_on()) {
-        if (!sampling::takes(bytes) || !hook || process::is_paused()) {
-            return;
-        }
-        if (!sampled_blocks.add(address, bytes, sample_tag())) {
-            process::count_missed_call();
-            return;
-        }
-    } else if (!hook || process::is_paused()) {
+    if (const uint64_t rate = sampling::rate(); __builtin_expect(rate != 0, 0)) {
+        report_sample(hook, entry, address, bytes, rate);
+        return;
+    }
+    if (!hook || process::is_paused()) {
         return;
     }
     uint32_t node = hook.capture(entry);
@@ -60,6 +104,9 @@ void report_alloc(Hook& hook, wire::marker entry, const void* block, size_t byte
                                      transport::next_order(address)};
         },
         [&] { node = hook.capture(entry); });
+    if (__builtin_expect(sampling::rate() != 0, 0)) {
+        keep(address);
+    }
     if (__builtin_expect(ignoring != 0, 0)) {
         report_ignored(hook, block);
     }
@@ -77,14 +124,11 @@ void report_ignored(Hook& hook, const void* block) {
 // number must be the later one. free(NULL) releases nothing and does not come here.
 void report_release(Hook& hook, const void* block) {
     auto address = reinterpret_cast<uintptr_t>(block);
-    Forgotten block_then = {};
-    if ((sampling::is_on() && !forget_sampled(address, &block_then)) || !hook) {
-        return;
+    if (__builtin_expect(sampling::has_begun(), 0)) {
+        report_release_among_samples(hook, address);
+    } else if (hook) {
+        record_release(hook, address, 0);
     }
-    hook.record([&] {
-        return wire::release_event{head(wire::event_kind::release, address), transport::next_order(address),
-                                   block_then.sample};
-    });
 }
 
 // The old address is numbered before the real call and the new one after, for the reasons above; both go in one record
@@ -95,9 +139,13 @@ Resize::Resize(Hook& hook, wire::marker entry, void* old_block, size_t bytes)
       old_address_(reinterpret_cast<uintptr_t>(old_block)),
       bytes_(bytes),
       numbered_by_(transport::recording_mark()) {
-    // The moment the real call returns, the old address may be another block's, sampled too.
-    if (sampling::is_on() && !forget_sampled(old_address_, &old_)) {
-        old_address_ = 0;  // nobody is to hear of it
+    if (__builtin_expect(sampling::has_begun(), 0)) {
+        // The moment the real call returns, the old address may be another block's, sampled too.
+        is_sample_ = sampled_blocks.remove(old_address_, &old_);
+        const uint64_t rate = sampling::rate();
+        if (!is_sample_ && rate != 0 && !sampling::tells(old_address_, rate)) {
+            old_address_ = 0;  // nobody is to hear of it
+        }
     }
     if (old_address_ != 0 && hook_) {
         old_order_ = transport::next_order(old_address_);
@@ -124,8 +172,8 @@ void Resize::finish(void* new_block) {
     if (new_block == nullptr) {
         result = failed ? wire::resize_result::failed : wire::resize_result::freed;
     }
-    if (sampling::is_on()) {
-        finish_sampled(new_block, result);
+    if (__builtin_expect(sampling::has_begun(), 0)) {
+        finish_apart(new_block, result);
         return;
     }
     if (result == wire::resize_result::moved && process::is_paused()) {
@@ -146,7 +194,13 @@ void Resize::finish(void* new_block) {
                                       static_cast<uint32_t>(result)};
         },
         [&] { node = moved ? hook_.capture(entry_) : 0; });
-    if (__builtin_expect(ignoring != 0, 0) && moved) {
+    if (!moved) {
+        return;
+    }
+    if (__builtin_expect(sampling::rate() != 0, 0)) {
+        keep(address);
+    }
+    if (__builtin_expect(ignoring != 0, 0)) {
         report_ignored(hook_, new_block);
     }
 }
@@ -161,10 +215,10 @@ uint32_t Resize::numbered() {
     return old_order_;
 }
 
-// Of a sampled old block. The new one is sampled or not, by its own size: a release and an allocation.
-void Resize::finish_sampled(void* new_block, wire::resize_result result) {
+// Once births have been sampled. The new block is recorded or not for itself: a release and an allocation.
+void Resize::finish_apart(void* new_block, wire::resize_result result) {
     bool failed = result == wire::resize_result::failed;
-    if (failed && !sampled_blocks.add(old_address_, old_.bytes, old_.tag)) {
+    if (failed && is_sample_ && !sampled_blocks.add(old_address_, old_)) {
         process::count_missed_call();  // its free will be
     }
     if (hook_ && failed) {
@@ -172,9 +226,12 @@ void Resize::finish_sampled(void* new_block, wire::resize_result result) {
             return wire::resize_event{head(wire::event_kind::resize, 0), bytes_, old_address_, 0, 0, numbered(),
                                       static_cast<uint32_t>(result)};
         });
+    } else if (hook_ && is_sample_ && old_.mean != 0) {
+        hook_.record([&] { return sample_release(old_address_, numbered(), old_); });
     } else if (hook_) {
         hook_.record([&] {
-            return wire::release_event{head(wire::event_kind::release, old_address_), numbered(), old_.sample};
+            return wire::release_event{head(wire::event_kind::release, old_address_), numbered(),
+                                       sampling::rate() != 0};
         });
     }
     if (result == wire::resize_result::moved) {

@@ -106,16 +106,18 @@ bool wanted(Settings* settings) {
     return settings->socket != nullptr || settings->out != nullptr;
 }
 
+// What a collector may want at any time is made ready now: later no memory is asked for.
 bool prepare_sampling(uint64_t start_ns) {
     const uint64_t mean = own.header->sample_bytes;
-    if (mean == 0) {
-        return true;
-    }
-    if (!sampling::sampled_blocks.open()) {
+    const bool may_be_wanted = mean != 0 || !transport::writes_raw_file();
+    if (may_be_wanted && !sampling::sampled_blocks.open(transport::region_limit()) && mean != 0) {
         return false;
     }
-    sampling::start(mean, start_ns ^ reinterpret_cast<uintptr_t>(&mean) << 20 ^
-                              static_cast<uint64_t>(kernel::call(SYS_getpid)) << 48);
+    sampling::start(own.kept, start_ns ^ reinterpret_cast<uintptr_t>(&mean) << 20 ^
+                                  static_cast<uint64_t>(kernel::call(SYS_getpid)) << 48);
+    if (transport::writes_raw_file() && mean != 0) {
+        sampling::sample_at(mean);
+    }
     return true;
 }
 
@@ -241,7 +243,7 @@ bool has_same_layout(const transport::Region& a, const transport::Region& b) {
            a.slot_count == b.slot_count && a.module_capacity == b.module_capacity &&
            a.node_capacity == b.node_capacity && a.reused_capacity == b.reused_capacity && same(a.rings, b.rings) &&
            same(a.slots, b.slots) && same(a.modules, b.modules) && same(a.nodes, b.nodes) && same(a.reused, b.reused) &&
-           same(a.window, b.window);
+           same(a.window, b.window) && same(a.kept, b.kept);
 }
 
 // Tells the collector, which has already said welcome, that nothing will come.
@@ -292,6 +294,7 @@ attach_result enter_region(const transport::Region& joined, uint64_t start_ns) {
     tell_hooks(stay_out);
     if (!put_in_place(joined)) {
         turn_away(joined);
+        sampling::stop();
         kernel::munmap(joined.base, joined.bytes);
         return attach_result::other_layout;
     }
@@ -300,11 +303,11 @@ attach_result enter_region(const transport::Region& joined, uint64_t start_ns) {
         begin_ring_session(++sessions);
     }
     forget_numbers();
-    sampling::stop();
     stop_parking();  // where the session before was switched off, and not ended
     stop_snapshot_signal();
     if (!prepare(start_ns, has_joined() ? 0 : pid)) {
         turn_away(own);
+        sampling::stop();
         return attach_result::no_memory;
     }
     own_pid = 0;

@@ -21,23 +21,30 @@ constexpr size_t SampledBlocks::slots_before(uint32_t level) {
     return slots;
 }
 
-bool SampledBlocks::open() {
-    constexpr size_t slots = slots_before(levels);
-    constexpr size_t bytes = slots * (sizeof(*addresses_) + sizeof(*details_));
+constexpr size_t SampledBlocks::bytes_of(uint32_t levels) {
+    return slots_before(levels) * (sizeof(*addresses_) + sizeof(*details_));
+}
+
+bool SampledBlocks::open(uint64_t most_bytes) {
     if (addresses_ != nullptr) {
         for (uint8_t& counter : filter_) {
             __atomic_store_n(&counter, 0, __ATOMIC_RELAXED);
         }
-        return transport::kernel::madvise(addresses_, bytes, MADV_DONTNEED) == 0;
+        return transport::kernel::madvise(addresses_, bytes_of(levels_), MADV_DONTNEED) == 0;
     }
-    void* memory = transport::kernel::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+    uint32_t levels = most_levels;
+    while (levels > 1 && most_bytes != 0 && bytes_of(levels) > most_bytes) {
+        levels--;
+    }
+    void* memory = transport::kernel::mmap(nullptr, bytes_of(levels), PROT_READ | PROT_WRITE,
                                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
     if (transport::kernel::is_error(memory)) {
         return false;
     }
-    transport::kernel::madvise(memory, bytes, MADV_DONTDUMP);
+    transport::kernel::madvise(memory, bytes_of(levels), MADV_DONTDUMP);
     addresses_ = static_cast<uintptr_t*>(memory);
-    details_ = reinterpret_cast<Details*>(addresses_ + slots);
+    details_ = reinterpret_cast<Details*>(addresses_ + slots_before(levels));
+    levels_ = levels;
     used_levels_ = 1;
     return true;
 }
@@ -87,7 +94,7 @@ void SampledBlocks::lower(uintptr_t address) {
 }
 
 size_t SampledBlocks::claim(uintptr_t address) {
-    for (uint32_t level = 0; level < levels; level++) {
+    for (uint32_t level = 0; level < levels_; level++) {
         uint32_t used = __atomic_load_n(&used_levels_, __ATOMIC_RELAXED);
         while (used <= level && !__atomic_compare_exchange_n(&used_levels_, &used, level + 1, true, __ATOMIC_RELAXED,
                                                              __ATOMIC_RELAXED)) {
@@ -105,7 +112,7 @@ size_t SampledBlocks::claim(uintptr_t address) {
     return nowhere;
 }
 
-bool SampledBlocks::add(uintptr_t address, uint64_t bytes, uint64_t tag) {
+bool SampledBlocks::add(uintptr_t address, const Details& details) {
     // One that is in already was freed unseen (by a call that was made within one of our own).
     size_t place = find(address);
     if (place == nowhere) {
@@ -117,17 +124,16 @@ bool SampledBlocks::add(uintptr_t address, uint64_t bytes, uint64_t tag) {
         return false;
     }
     // Nobody else asks for this address before our caller has given it away.
-    details_[place] = {bytes, tag};
+    details_[place] = details;
     return true;
 }
 
-bool SampledBlocks::remove(uintptr_t address, uint64_t* bytes, uint64_t* tag) {
+bool SampledBlocks::remove(uintptr_t address, Details* details) {
     const size_t place = find(address);
     if (place == nowhere) {
         return false;
     }
-    *bytes = details_[place].bytes;
-    *tag = details_[place].tag;
+    *details = details_[place];
     __atomic_store_n(&addresses_[place], 0, __ATOMIC_RELEASE);
     lower(address);
     return true;

@@ -6,6 +6,7 @@ namespace nh::sampling {
 namespace {
 
 uint64_t random_state;
+const uint8_t* kept_bits;
 
 // splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014): a counter that anybody may
 // advance, and a finalizer.
@@ -45,8 +46,8 @@ double minus_natural_log(double number) {
 
 }  // namespace
 
-uint64_t mean_bytes;
-thread_local constinit size_t next_point = 0;
+thread_local constinit Points points = {};
+bool has_begun_;
 
 uint64_t distance(uint64_t mean, uint64_t random) {
     constexpr double farthest = 1ull << 62;
@@ -59,20 +60,43 @@ uint64_t distance(uint64_t mean, uint64_t random) {
     return static_cast<double>(whole) < x ? whole + 1 : whole == 0 ? 1 : whole;
 }
 
-void start(uint64_t mean, uint64_t seed) {
+void start(const uint8_t* kept, uint64_t seed) {
     random_state = mix(seed);
-    __atomic_store_n(&mean_bytes, mean, __ATOMIC_RELEASE);
+    kept_bits = kept;
+    __atomic_store_n(&has_begun_, mean_of(rate()) != 0, __ATOMIC_RELEASE);
+}
+
+void sample_at(uint64_t mean) {
+    __atomic_store_n(&transport::shown_page.header.sampling, mean, __ATOMIC_RELEASE);
+    __atomic_store_n(&has_begun_, true, __ATOMIC_RELEASE);
 }
 
 void stop() {
-    __atomic_store_n(&mean_bytes, 0, __ATOMIC_RELEASE);
+    transport::hide_page();
 }
 
-bool takes(size_t bytes) {
-    size_t point = next_point != 0 ? next_point : distance(mean_bytes, next_random());
-    bool taken = bytes + 1 >= point;
-    next_point = taken ? distance(mean_bytes, next_random()) : point - (bytes + 1);
+bool takes(size_t bytes, uint64_t rate) {
+    if (!has_begun()) {
+        __atomic_store_n(&has_begun_, true, __ATOMIC_RELAXED);
+    }
+    const uint64_t mean = mean_of(rate);
+    const size_t next = points.rate == rate ? points.next : distance(mean, next_random());
+    const bool taken = bytes + 1 >= next;
+    points.next = taken ? distance(mean, next_random()) : next - (bytes + 1);
+    points.rate = rate;
     return taken;
+}
+
+bool tells(uintptr_t address, uint64_t rate) {
+    if ((rate & wire::sampling_kept) == 0) {
+        return false;
+    }
+    const auto bits = static_cast<uint32_t>(rate >> wire::sampling_bits_shift) & 63;
+    if (bits < 3 || bits > wire::most_kept_bits || kept_bits == nullptr) {
+        return true;
+    }
+    const uint64_t place = (address >> 4) * wire::stripe_multiplier >> (64 - bits);
+    return (__atomic_load_n(&kept_bits[place / 8], __ATOMIC_RELAXED) >> (place % 8) & 1) != 0;
 }
 
 }  // namespace nh::sampling

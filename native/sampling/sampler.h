@@ -1,4 +1,4 @@
-// Which allocations a sampled run records.
+// Which allocations are recorded while they are sampled.
 //
 // Points are strewn over the bytes that a thread allocates by a Poisson process: the distance from anywhere to the next
 // point is exponentially distributed with the mean T that was asked for, whatever came before. An allocation of s
@@ -10,43 +10,69 @@
 // 1, and P(k > n) = P(X > n) = exp(-n / T) exactly, for any T. Being geometric, k has no memory either: what is left of
 // it after n bytes without a point is distributed as k itself, so one counter per thread is all that is kept, and
 // threads, forks and lost updates (by a signal handler in between) do no harm to it.
+//
+// The collector says how densely births are sampled, and may say otherwise at any time. A point is as good as another
+// of the same mean, so what a thread keeps of it is of use until the mean is another one.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
+#include "native/transport/region.h"
+#include "native/transport/shown_page.h"
+
 namespace nh::sampling {
 
-// Mean distance of points in bytes; 0: every call is recorded, and nothing here matters.
-extern uint64_t mean_bytes __attribute__((visibility("hidden")));
-
-inline bool is_on() {
-    return __atomic_load_n(&mean_bytes, __ATOMIC_RELAXED) != 0;
+// What the collector says (region.sampling in records.def). 0: every call is recorded, and nothing here matters. Whoever
+// needs it more than once for one call looks once.
+inline uint64_t rate() {
+    return __atomic_load_n(&transport::shown_page.header.sampling, __ATOMIC_RELAXED);
 }
 
-// Number of the byte with the thread's next point, counted from 1 in what it allocates next; 0: not drawn yet.
-extern thread_local constinit size_t next_point __attribute__((tls_model("initial-exec")))
+inline uint64_t mean_of(uint64_t rate) {
+    return rate & wire::sampling_mean;
+}
+
+// Where a thread is between two points.
+struct Points {
+    size_t next;    // number of the byte with the next one, counted from 1 in what it allocates next
+    uint64_t rate;  // by which it was drawn; 0: it was not
+};
+extern thread_local constinit Points points __attribute__((tls_model("initial-exec")))
 __attribute__((visibility("hidden")));
 
 // True: an allocation of that many bytes is not recorded and is accounted for. False: ask takes(). Works before this
 // library is relocated, when thread storage is not to be touched.
 [[gnu::always_inline]] inline bool passes(size_t bytes) {
-    if (!is_on()) {
+    const uint64_t now = rate();
+    if (now == 0) {
         return false;
     }
-    size_t point = next_point;
-    if (bytes + 1 < point) [[likely]] {
-        next_point = point - (bytes + 1);
+    const size_t next = points.next;
+    if (points.rate == now && bytes + 1 < next) [[likely]] {
+        points.next = next - (bytes + 1);
         return true;
     }
     return false;
 }
 
-// Whether an allocation that passes() did not let pass is recorded; the thread's next point is drawn.
-bool takes(size_t bytes);
+// Whether an allocation that passes() did not let pass is recorded at that rate, which is not 0; the thread's next point
+// is drawn.
+bool takes(size_t bytes, uint64_t rate);
 
-// Before anything is recorded. seed: any number, of which the points are a function. A thread that has drawn its next
-// point in a process that was sampled before keeps that one, of that run's mean.
-void start(uint64_t mean, uint64_t seed);
+// Whether any allocation of this process may have passed. False is certain for whoever frees a block that did.
+extern bool has_begun_ __attribute__((visibility("hidden")));
+inline bool has_begun() {
+    return __atomic_load_n(&has_begun_, __ATOMIC_RELAXED);
+}
+
+// Whether the free of a block that is no sample is told at that rate: the block may have been recorded when all were.
+bool tells(uintptr_t address, uint64_t rate);
+
+// Before anything is recorded. seed: any number, of which the points are a function. kept: the region's, or null.
+void start(const uint8_t* kept, uint64_t seed);
+
+// Samples at that mean from now on, where no collector says how: there was none.
+void sample_at(uint64_t mean);
 
 // From now on every call is to be recorded, or none.
 void stop();

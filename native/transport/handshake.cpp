@@ -14,6 +14,7 @@
 #include <initializer_list>
 
 #include "native/transport/kernel.h"
+#include "native/transport/shown_page.h"
 
 namespace nh::transport {
 namespace {
@@ -55,12 +56,15 @@ long repeat_interrupted(Call call) {
     return result;
 }
 
-// An eighth of what the target may map: the region must not be what makes its own allocations fail.
+}  // namespace
+
 uint64_t region_limit() {
     rlimit limit = {};
     kernel::call(SYS_prlimit64, 0, RLIMIT_AS, 0, kernel::address(&limit));
     return limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur == 0 ? 0 : limit.rlim_cur / 8;
 }
+
+namespace {
 
 bool connect_to(const Descriptor& socket, const char* path) {
     sockaddr_un address = {};
@@ -154,7 +158,7 @@ Joined map_region(const Descriptor& memory, uint64_t bytes, Region* out) {
         return Joined::refused;
     }
     kernel::madvise(base, bytes, MADV_DONTDUMP);
-    if (!view_region(base, bytes, out)) {
+    if (!view_region(base, bytes, out) || !show_page(memory.number())) {
         kernel::munmap(base, bytes);
         return Joined::refused;
     }

@@ -23,7 +23,10 @@ struct Greeting {
 
 constexpr uint32_t most_path_bytes = 107;  // of a Unix socket, without the ending zero
 
-// Bounded wait. On Joined::yes the region is mapped and checked; no descriptor stays open in any case.
+// An eighth of what this process may map: what is ours must not be what makes its own allocations fail. 0: no limit.
+uint64_t region_limit();
+
+// Bounded wait. On Joined::yes the region is mapped, checked and shown (shown_page.h); no descriptor stays open in any case.
 Joined join(const Greeting& greeting, Region* out);
 
 }  // namespace nh::transport

@@ -34,6 +34,16 @@ bool place_window(const Region& region, wire::copy_window** out) {
     return true;
 }
 
+bool place_kept(const Region& region, const uint8_t** out) {
+    uint64_t offset = once(region.header->kept_offset);
+    uint8_t* bits = nullptr;
+    if (offset != 0 && !place(region, offset, wire::kept_bytes, &bits)) {
+        return false;
+    }
+    *out = bits;
+    return true;
+}
+
 }  // namespace
 
 bool view_region(void* base, uint64_t bytes, Region* out) {
@@ -65,7 +75,7 @@ bool view_region(void* base, uint64_t bytes, Region* out) {
                   place(region, once(header->module_offset), region.module_capacity, &region.modules) &&
                   place(region, once(header->node_offset), region.node_capacity, &region.nodes) &&
                   place(region, once(header->reused_offset), region.reused_capacity, &region.reused) &&
-                  place_window(region, &region.window);
+                  place_window(region, &region.window) && place_kept(region, &region.kept);
     *out = region;
     return placed;
 }

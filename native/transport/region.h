@@ -16,6 +16,7 @@ struct Region {
     wire::node* nodes;
     wire::reused_code* reused;
     wire::copy_window* window;  // null: there is none
+    const uint8_t* kept;        // wire::kept_bytes of bits; null: there are none
     uint8_t* base;
     uint64_t bytes;
     uint32_t ring_count;

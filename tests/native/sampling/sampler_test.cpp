@@ -43,7 +43,7 @@ TEST(Sampler, the_ends_of_the_random_numbers_give_distances_too) {
 
 // As the exported functions ask.
 bool records(size_t bytes) {
-    return !passes(bytes) && takes(bytes);
+    return !passes(bytes) && takes(bytes, rate());
 }
 
 // Of sizes in turn, so that each is met with whatever the others have left.
@@ -64,14 +64,15 @@ void expect_probabilities(uint64_t mean, const std::vector<size_t>& sizes) {
 
 TEST(Sampler, an_allocation_is_recorded_with_the_probability_that_its_size_has) {
     for (uint64_t mean : {1ull, 100ull, 4096ull}) {
-        start(mean, seed);
-        next_point = 0;
+        start(nullptr, seed);
+        sample_at(mean);
         expect_probabilities(mean, {0, 1, 24, 100, 4096, 16, 5 * 4096});
     }
 }
 
 TEST(Sampler, every_thread_has_points_of_its_own) {
-    start(4096, seed);
+    start(nullptr, seed);
+    sample_at(4096);
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; i++) {
         threads.emplace_back([] { expect_probabilities(4096, {48, 1000}); });
@@ -79,6 +80,42 @@ TEST(Sampler, every_thread_has_points_of_its_own) {
     for (std::thread& thread : threads) {
         thread.join();
     }
+}
+
+// A point that was drawn by the mean before would be met too seldom, or too often.
+TEST(Sampler, a_mean_that_changes_between_two_allocations_holds_for_the_next_one) {
+    constexpr int rounds = 200000;
+    constexpr uint64_t means[] = {1 << 20, 100, 4096};
+    start(nullptr, seed);
+    int taken[3] = {};
+    for (int i = 0; i < rounds; i++) {
+        for (int at = 0; at < 3; at++) {
+            sample_at(means[at]);
+            taken[at] += records(99);
+        }
+    }
+    for (int at = 0; at < 3; at++) {
+        double p = -std::expm1(-100.0 / static_cast<double>(means[at]));
+        EXPECT_NEAR(static_cast<double>(taken[at]) / rounds, p, sigmas * std::sqrt(p * (1 - p) / rounds)) << means[at];
+    }
+}
+
+TEST(Sampler, frees_of_other_blocks_are_told_where_the_collector_keeps_them) {
+    std::vector<uint8_t> bits(wire::kept_bytes);
+    constexpr uint32_t n = 20;
+    constexpr uintptr_t kept = 0x7f0000001230, other = 0x7f0000045670;
+    const uint64_t place = (kept >> 4) * wire::stripe_multiplier >> (64 - n);
+    bits[place / 8] |= static_cast<uint8_t>(1 << place % 8);
+    start(bits.data(), seed);
+    const uint64_t some = wire::sampling_kept | 4096 | uint64_t{n} << wire::sampling_bits_shift;
+    EXPECT_TRUE(tells(kept, some));
+    EXPECT_FALSE(tells(other, some));
+    EXPECT_FALSE(tells(kept, 4096));
+    for (uint64_t n_that_cannot_be : {0ull, 1ull, 2ull, 27ull, 63ull}) {
+        EXPECT_TRUE(tells(other, wire::sampling_kept | 4096 | n_that_cannot_be << wire::sampling_bits_shift));
+    }
+    start(nullptr, seed);
+    EXPECT_TRUE(tells(other, some));
 }
 
 TEST(Sampler, lets_nothing_pass_before_a_point_is_drawn) {

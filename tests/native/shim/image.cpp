@@ -71,7 +71,7 @@ Image::Image(const wire::hello& hello, const RegionSize& size) : hello_(hello), 
     region.module_capacity = size.modules;
     region.node_capacity = size.nodes;
     region.node_count = 1;
-    region.sample_bytes = hello.sample_bytes;
+    region.sample_bytes = region.sampling = hello.sample_bytes;
     region.clock_ns = monotonic_ns();
     region.control = static_cast<uint32_t>(wire::control::record);
     own(region.owner);
@@ -160,6 +160,26 @@ uint64_t Image::take(uint32_t index, Stream& stream, const uint8_t* at) {
             auto* release = reinterpret_cast<const wire::release_event*>(at);
             event.address = payload;
             event.order = release->order;
+            event.result = release->among_samples;
+            bytes = sizeof(*release);
+            break;
+        }
+        case wire::event_kind::sample: {
+            auto* sample = reinterpret_cast<const wire::sample_event*>(at);
+            event.address = payload;
+            event.size = sample->size;
+            event.node = sample->node;
+            event.order = sample->order;
+            event.mean = sample->mean;
+            bytes = sizeof(*sample);
+            break;
+        }
+        case wire::event_kind::sample_release: {
+            auto* release = reinterpret_cast<const wire::sample_release_event*>(at);
+            event.address = payload;
+            event.size = release->size;
+            event.order = release->order;
+            event.mean = release->mean;
             bytes = sizeof(*release);
             break;
         }

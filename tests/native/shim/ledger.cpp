@@ -38,9 +38,11 @@ std::vector<Step> steps_of(const std::vector<const Event*>& events, Totals* tota
         auto result = static_cast<wire::resize_result>(event.result);
         switch (event.kind) {
             case wire::event_kind::alloc:
+            case wire::event_kind::sample:
                 steps.push_back(birth(event.address, event.order, event.size, event.node));
                 break;
             case wire::event_kind::release:
+            case wire::event_kind::sample_release:
                 steps.push_back(death(event.address, event.order));
                 break;
             case wire::event_kind::resize:
