@@ -56,8 +56,9 @@ void record_release(Hook& hook, uintptr_t address, uint64_t rate) {
 }
 
 wire::sample_release_event sample_release(uintptr_t address, uint32_t order, const Sample& sample) {
-    return {head(wire::event_kind::sample_release, address), sample.bytes, order, sample.tag == sample_tag(),
-            sample.mean};
+    const uint32_t temporary = sample.tag == sample_tag() ? wire::sample_temporary : 0;
+    const uint32_t among = sampling::rate() != 0 ? wire::sample_among : 0;
+    return {head(wire::event_kind::sample_release, address), sample.bytes, order, temporary | among, sample.mean};
 }
 
 // Once births have been sampled, also when they are not any more.

@@ -139,6 +139,22 @@ public sealed class Profile : IDisposable
         ? Checked(() => ThreadCosts.Of(_trace, new ProcessSelection(_trace, pid)))
         : throw new ToolException($"{Path} is of an older version and does not say which thread allocated", ExitCodes.Usage);
 
+    /// <summary>When it changed which births of a process were recorded, and which were where not all were from its start; by
+    /// time.</summary>
+    /// <param name="pid">Its pid; null: of all.</param>
+    /// <exception cref="ToolException">There is no such process (exit code 2).</exception>
+    public IReadOnlyList<SamplingRow> Sampling(int? pid = null)
+    {
+        var processes = new ProcessSelection(_trace, pid);
+        return Checked(() => (IReadOnlyList<SamplingRow>)[.. _trace.Sampling().Where(row => processes.Contains(row.Process)).OrderBy(row => row.TimeNs)]);
+    }
+
+    /// <summary>From when on figures are estimates: some were recorded exactly before. Null: from the beginning, or never.</summary>
+    public long? SampledFromNs =>
+        Sampling().FirstOrDefault(row => row.SampleBytes > 0) is { SampleBytes: > 0 } first && first.TimeNs > Processes.Min(process => process.StartNs)
+            ? first.TimeNs
+            : null;
+
     /// <summary>The stacks by number.</summary>
     public StackTree Stacks => new(Tree.Frames);
 

@@ -31,6 +31,7 @@ internal static class Program
         TopVerb.Create(),
         PauseVerb.Create(),
         ResumeVerb.Create(),
+        SampleVerb.Create(),
         ListenVerb.Create(),
         ConvertVerb.Create(),
         DemoVerb.Create(),

@@ -70,7 +70,7 @@ internal static class RunSummary
         text.Append(profile.Mapped() is { } mapped ? OfMappings(mapped) : null);
         if (!profile.Info.Exact)
         {
-            text.Append(CultureInfo.InvariantCulture, $"ESTIMATES from samples, one in {Words.Bytes(profile.Info.SampleBytes ?? 0)} on average\n");
+            text.Append(Figures.Headline(profile.Info.SampleBytes, profile.SampledFromNs)).Append('\n');
         }
         if (profile.Info.LostEvents > 0)
         {

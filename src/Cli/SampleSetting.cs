@@ -14,10 +14,16 @@ internal static class SampleSetting
     /// <exception cref="ToolException">It cannot be followed; exit code 2.</exception>
     public static long Choose(long? option) => option switch
     {
-        > Most => throw new ToolException("--sample is at most 1TiB", ExitCodes.Usage),
-        { } bytes => bytes,
+        { } bytes => Bound(bytes, "--sample"),
         null => FromEnvironment(),
     };
+
+    /// <summary>A mean distance that is not too large.</summary>
+    /// <param name="bytes">The distance.</param>
+    /// <param name="name">Who says so.</param>
+    /// <exception cref="ToolException">It is; exit code 2.</exception>
+    public static long Bound(long bytes, string name) =>
+        bytes <= Most ? bytes : throw new ToolException($"{name} is at most 1TiB", ExitCodes.Usage);
 
     /// <summary>What the environment asks for; 0: every allocation is recorded.</summary>
     /// <exception cref="ToolException">It is no size; exit code 2.</exception>

@@ -256,10 +256,10 @@ public sealed partial class Recording : IDisposable
     }
 
     /// <summary>Whether every live block of a process is known: it lives, was recorded from its first moment on, never paused,
-    /// and not by samples.</summary>
+    /// and by samples at no time.</summary>
     public bool KnowsBlocks(ProcessId process) =>
         _drain.Find(process) is { HasEnded: false, WasPaused: false, Origin: not (ProcessOrigin.Attach or ProcessOrigin.Fork) } tracked
-        && tracked.Region.View.SampleBytes == 0;
+        && !tracked.Region.Sampling.WasSampled;
 
     /// <summary>The process that lives under a pid; also one that has a slot and has not written anything.</summary>
     /// <param name="pid">In its own pid namespace.</param>
@@ -374,7 +374,8 @@ public sealed partial class Recording : IDisposable
         meta.Add(("start_unix_ns", StartUnixNs ?? (unixTicks * 100)));
         meta.Add(("start_monotonic_ns", (long)_shared.StartNs));
         meta.Add(("exact", sampleBytes == 0 ? 1 : 0));
-        meta.Add(("sample_bytes", (long)Math.Min(sampleBytes, long.MaxValue)));
+        _coarsest = (long)Math.Min(sampleBytes, long.MaxValue);
+        meta.Add(("sample_bytes", _coarsest));
         meta.Add(("mappings", region.RecordsMappings ? 1 : 0));
         meta.Add(("bucket_ns", _shared.Buckets.BucketNs));
     }
@@ -515,6 +516,8 @@ public sealed partial class Recording : IDisposable
     private void FillMeta(TraceBatch batch)
     {
         var peak = Peak;
+        batch.Sampling.AddRange(_shared.Sampling);
+        _shared.Sampling.Clear();
         batch.Meta.Add(("lost_events", _drain.LostEvents));
         batch.Meta.Add(("peak_bytes", peak.Bytes));
         batch.Meta.Add(("peak_blocks", peak.Blocks));

@@ -1,5 +1,6 @@
 using NativeHeap.Collect.Heap;
 using NativeHeap.Model;
+using NativeHeap.Trace;
 using NativeHeap.Wire;
 
 namespace NativeHeap.Collect;
@@ -219,6 +220,11 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
 
         _ending.RemoveRange(0, ends);
         EndPass();
+        foreach (var region in Regions)
+        {
+            region.Sampling.Advance(_shared.ClockNs);
+        }
+
         return any;
     }
 
@@ -329,6 +335,10 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
         Processes.Add(process);
         All.Add(process);
         _byId.Add(process.Id, process);
+        if (process.Region.Sampling.Mean is not 0 and var mean)
+        {
+            _shared.Sampling.Add(new SamplingRow(process.Id, process.StartNs, (long)mean, SamplingReasons.Start));
+        }
     }
 
     // Everything the process wrote has been read.

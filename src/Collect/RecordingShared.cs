@@ -1,6 +1,7 @@
 using NativeHeap.Collect.Heap;
 using NativeHeap.Collect.Stacks;
 using NativeHeap.Model;
+using NativeHeap.Trace;
 
 namespace NativeHeap.Collect;
 
@@ -20,6 +21,9 @@ internal sealed class RecordingShared(IMappingSource? mappings)
 
     /// <summary>Processes in which .NET was seen, or (not certain) may be, and nobody has been told yet.</summary>
     public Queue<(ProcessId Process, bool IsCertain)> RuntimesSeen { get; } = new();
+
+    /// <summary>Changes in which births are recorded that are not in the trace yet.</summary>
+    public List<SamplingRow> Sampling { get; } = [];
 
     /// <summary>Rows of mappings so far.</summary>
     public int MappingRows { get; set; }

@@ -128,6 +128,11 @@ internal sealed unsafe class RingFeed
 
         var birth = (AllocEvent*)pair[0].Record;
         var death = (ReleaseEvent*)pair[1].Record;
+        if (death->AmongSamples != 0)
+        {
+            return false;
+        }
+
         var bytes = Math.Min(birth->Size, LiveBlock.MaxBytes);
         return _process.Heap.TryTemporary(
             pair[0].Word & WireConstants.AddressMask, birth->Order, death->Order, bytes, birth->Node, _thread, _stream, _timeMs);
@@ -167,6 +172,12 @@ internal sealed unsafe class RingFeed
             case EventKind.Remap:
                 TakeRemap((RemapEvent*)record, word & WireConstants.AddressMask);
                 break;
+            case EventKind.Sample:
+                TakeSample((SampleEvent*)record, word & WireConstants.AddressMask);
+                break;
+            case EventKind.SampleRelease:
+                TakeSampleRelease((SampleReleaseEvent*)record, word & WireConstants.AddressMask);
+                break;
             case EventKind.ForkCut:
                 break; // totals need none; a leak check of a forked child will
         }
@@ -191,14 +202,57 @@ internal sealed unsafe class RingFeed
             return;
         }
 
-        if (_region.View.SampleBytes == 0)
+        var order = record->Order;
+        if (record->AmongSamples == 0)
         {
-            Death(_process.Heap, address, record->Order);
+            Death(_process.Heap, address, order);
+            return;
         }
-        else
+
+        // The thread may have let allocations pass since: whether the block was temporary is not known.
+        var operation = Operation(OperationKind.Death, address, order);
+        operation.AmongSamples = true;
+        _process.Heap.Submit(operation);
+    }
+
+    private void TakeSample(SampleEvent* record, ulong address)
+    {
+        var rate = _process?.Heap.Rates.NumberOf(record->Mean) ?? -1;
+        if (_process is null || address == 0 || rate < 0)
         {
-            SampledDeath(_process.Heap, address, record->Order, record->Sample);
+            Strays++;
+            return;
         }
+
+        var heap = _process.Heap;
+        var operation = Operation(OperationKind.Birth, address, record->Order);
+        operation.Bytes = Math.Min(record->Size, LiveBlock.MaxBytes);
+        operation.Node = record->Node;
+        operation.Rate = (byte)rate;
+        heap.Threads[_thread].LastBirth = address;
+        heap.Streams[_stream].Add(heap.BytesOfSample(rate, address, operation.Bytes, _timeMs), _shared.Pass);
+        heap.Submit(operation);
+    }
+
+    private void TakeSampleRelease(SampleReleaseEvent* record, ulong address)
+    {
+        var rate = _process?.Heap.Rates.NumberOf(record->Mean) ?? -1;
+        if (_process is null || address == 0 || rate < 0)
+        {
+            Strays++;
+            return;
+        }
+
+        var flags = record->Flags;
+        ref var last = ref _process.Heap.Threads[_thread].LastBirth;
+        var operation = Operation(OperationKind.Death, address, record->Order);
+        operation.Bytes = Math.Min(record->Size, LiveBlock.MaxBytes);
+        operation.Rate = (byte)rate;
+        operation.AmongSamples = (flags & WireConstants.SampleAmong) != 0;
+        // The shim knows of allocations that passed, we of those that were recorded.
+        operation.Temporary = (flags & WireConstants.SampleTemporary) != 0 && last == address;
+        last = last == address ? 0 : last;
+        _process.Heap.Submit(operation);
     }
 
     private void TakeResize(ResizeEvent* record, ulong address)
@@ -307,7 +361,7 @@ internal sealed unsafe class RingFeed
     {
         bytes = Math.Min(bytes, LiveBlock.MaxBytes);
         heap.Threads[_thread].LastBirth = address;
-        heap.Streams[_stream].Add(heap.BytesAtBirth(address, order, bytes, _timeMs), _shared.Pass);
+        heap.Streams[_stream].Add((long)bytes, _shared.Pass);
         if (heap.TryBirth(address, order, bytes, node, _thread, _stream, _timeMs))
         {
             return;
@@ -334,15 +388,6 @@ internal sealed unsafe class RingFeed
             operation.Temporary = temporary;
             heap.Submit(operation);
         }
-    }
-
-    // What the thread allocated in between was not recorded: the shim says whether there was anything.
-    private void SampledDeath(ProcessHeap heap, ulong address, uint order, uint sample)
-    {
-        var operation = Operation(OperationKind.Death, address, order);
-        operation.Temporary = (sample & WireConstants.SampleTemporary) != 0;
-        operation.Bytes = sample >> 1;
-        heap.Submit(operation);
     }
 
     private HeapOperation Operation(OperationKind kind, ulong address, uint order) => new()

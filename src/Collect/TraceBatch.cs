@@ -50,6 +50,8 @@ internal sealed class TraceBatch
 
     public List<(ProcessId Process, GcPause Pause)> Pauses { get; } = [];
 
+    public List<SamplingRow> Sampling { get; } = [];
+
     public List<SnapshotRows> Snapshots { get; } = [];
 
     public List<LeakCheckRow> LeakChecks { get; } = [];
@@ -117,6 +119,7 @@ internal sealed class TraceBatch
         Each(Ledgers, item => writer.Put(item.Process, item.Ledger));
         Each(Gauges, item => writer.Put(item.Process, item.Gauge));
         Each(Pauses, item => writer.Put(item.Process, item.Pause));
+        Each(Sampling, row => writer.Put(row));
     }
 
     private void WriteSnapshots(TraceWriter writer)
@@ -156,6 +159,7 @@ internal sealed class TraceBatch
         Ledgers.Clear();
         Gauges.Clear();
         Pauses.Clear();
+        Sampling.Clear();
         Snapshots.Clear();
         LeakChecks.Clear();
     }

@@ -28,9 +28,10 @@ internal sealed class TrackedProcess : IDisposable
         Region = region;
         Slot = slot;
         Parent = parent;
-        var mean = region.View.SampleBytes;
-        Heap = new ProcessHeap(
-            shared.Live, shared.Buckets, region.View.Shape.NodeCapacity, before, mean == 0 ? null : new SampleWeight(mean));
+        Heap = new ProcessHeap(shared.Live, shared.Buckets, region.View.Shape.NodeCapacity, before)
+        {
+            HasUnrecorded = region.Sampling.HasReturned,
+        };
         _registry = shared.Registry;
         _resolver = new StackResolver(this, region.View, shared.Registry, shared.Mappings);
     }

@@ -27,6 +27,7 @@ internal sealed class TrackedRegion
         _processes = new TrackedProcess?[View.Shape.SlotCount];
         Modules = new ModuleTable(View, shared.Registry);
         _reused = new ReusedCodeTable(View, shared.Registry);
+        Sampling = new RegionSampling(View, _processes.OfType<TrackedProcess>().Where(process => !process.HasEnded));
         Rings = new RingFeed[View.Shape.RingCount];
         for (var i = 0; i < Rings.Length; i++)
         {
@@ -41,6 +42,9 @@ internal sealed class TrackedRegion
     public ModuleTable Modules { get; }
 
     public RingFeed[] Rings { get; }
+
+    /// <summary>Which births its processes record.</summary>
+    public RegionSampling Sampling { get; }
 
     /// <summary>Processes that have not ended.</summary>
     public int LiveProcesses { get; private set; }
@@ -67,6 +71,7 @@ internal sealed class TrackedRegion
         _processes[process.Slot] = process;
         _lastSlot = Math.Max(_lastSlot, process.Slot);
         LiveProcesses++;
+        Sampling.Add(process);
     }
 
     /// <summary>Pauses recording, or takes it up again, and notes it with every process.</summary>
@@ -91,6 +96,33 @@ internal sealed class TrackedRegion
         }
 
         return true;
+    }
+
+    /// <summary>Has births recorded at another rate from now on, and notes it with every process.</summary>
+    /// <param name="mean">Mean bytes between samples; 0: all births.</param>
+    /// <param name="why">What follows the moment in the note.</param>
+    /// <param name="clockNs">CLOCK_MONOTONIC now.</param>
+    /// <param name="timeNs">The same since the trace's start.</param>
+    /// <returns>The processes; none when it was so already, or recording has been stopped.</returns>
+    public IReadOnlyList<TrackedProcess> Sample(ulong mean, string why, ulong clockNs, long timeNs)
+    {
+        if (View.Control == Control.Stop)
+        {
+            return [];
+        }
+
+        DiscoverAll();
+        if (!Sampling.Change(mean, clockNs))
+        {
+            return [];
+        }
+
+        List<TrackedProcess> processes = [.. _processes.OfType<TrackedProcess>().Where(process => !process.HasEnded)];
+        var note = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{(mean == 0 ? "every call was recorded" : $"samples were recorded, one in {mean} bytes on average,")} from {timeNs / 1e9:0.000} s{why}");
+        processes.ForEach(process => process.AddNote(note));
+        return processes;
     }
 
     /// <summary>Whether a process of it got the signal for a snapshot since the last call.</summary>
@@ -179,10 +211,14 @@ internal sealed class TrackedRegion
             return false;
         }
 
-        Memory.Dispose();
+        Release();
         return true;
     }
 
     /// <summary>Unmaps the region.</summary>
-    public void Release() => Memory.Dispose();
+    public void Release()
+    {
+        Sampling.Dispose();
+        Memory.Dispose();
+    }
 }

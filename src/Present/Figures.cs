@@ -11,6 +11,13 @@ public readonly record struct Figures(bool IsExact)
     /// <summary>What stands beside the name of a picture or a profile of estimates.</summary>
     public const string Remark = "estimated from samples";
 
+    /// <summary><c>ESTIMATES from samples, one in 512.0 KiB on average, from 12.3 s on</c>.</summary>
+    /// <param name="meanBytes">Mean bytes between samples; null or 0: not known.</param>
+    /// <param name="fromNs">From when on; null: from the beginning.</param>
+    public static string Headline(long? meanBytes, long? fromNs) =>
+        Heading + (meanBytes is > 0 ? $", one in {Words.Bytes(meanBytes.Value)} on average" : "")
+        + (fromNs is { } from ? $", from {Words.Duration(from)} on" : "");
+
     /// <summary>The remark in parentheses, with a blank before it; nothing for exact figures.</summary>
     public string Suffix => IsExact ? "" : $" ({Remark})";
 

@@ -25,6 +25,12 @@ public sealed record Report
     /// <summary>What the programs have mapped themselves, apart from <see cref="Totals"/>; null: that was not recorded.</summary>
     public required MappedTotals? Mapped { get; init; }
 
+    /// <summary>Which births were recorded when, where not all were.</summary>
+    public IReadOnlyList<SamplingRow> Sampling { get; init; } = [];
+
+    /// <summary>From when on figures are estimates; null: from the beginning, or never.</summary>
+    public long? SampledFromNs { get; init; }
+
     /// <summary>Where the resident memory of the process that was started was; null when nobody looked.</summary>
     public required Ledger? Ledger { get; init; }
 
@@ -53,6 +59,8 @@ public sealed record Report
         Pid = question.Pid,
         Totals = profile.Totals(question.Pid),
         Mapped = profile.Mapped(question.Pid),
+        Sampling = profile.Sampling(question.Pid),
+        SampledFromNs = profile.SampledFromNs,
         Ledger = profile.Ledger,
         KeptByMalloc = profile.KeptByMalloc,
         Untouched = profile.Untouched,

@@ -57,6 +57,18 @@ public static class ReportJson
         json.WriteNumber("lost_events", report.Info.LostEvents);
         json.WriteBoolean("closed", report.Info.Closed);
         WriteNumber(json, "sample_bytes", report.Info.Exact ? null : report.Info.SampleBytes);
+        json.WriteStartArray("sampling");
+        foreach (var row in report.Sampling)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("pid", report.Processes[row.Process.Value - 1].Pid);
+            json.WriteNumber("time_ns", row.TimeNs);
+            json.WriteNumber("sample_bytes", row.SampleBytes);
+            json.WriteString("reason", row.Reason);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
         json.WriteString("path", report.Path);
         json.WriteString("tool_version", report.Info.ToolVersion);
         json.WriteString("host", report.Info.Host);

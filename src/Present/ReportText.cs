@@ -58,9 +58,7 @@ public sealed class ReportText
         }
     }
 
-    private string Estimate() => _report.Info.SampleBytes is { } mean and > 0
-        ? $"{Present.Figures.Heading}, one in {Words.Bytes(mean)} on average"
-        : Present.Figures.Heading;
+    private string Estimate() => Present.Figures.Headline(_report.Info.SampleBytes, _report.SampledFromNs);
 
     /// <summary>What the figures lack; nothing when they are whole.</summary>
     private IEnumerable<string> Missing()

@@ -156,3 +156,23 @@ public enum HistogramKind
 /// <param name="Part">The part's name.</param>
 /// <param name="Bytes">Its bytes; negative only for what is unexplained.</param>
 public readonly record struct LedgerRow(ProcessId Process, long TimeNs, string Part, long Bytes);
+
+/// <summary>Which births of a process were recorded from a moment on.</summary>
+/// <param name="Process">The process.</param>
+/// <param name="TimeNs">When, nanoseconds since the trace's start.</param>
+/// <param name="SampleBytes">Mean bytes between samples; 0: all births.</param>
+/// <param name="Reason">One of <see cref="SamplingReasons"/>, or what a later version knows.</param>
+public readonly record struct SamplingRow(ProcessId Process, long TimeNs, long SampleBytes, string Reason);
+
+/// <summary>Why births of a process were recorded as they were.</summary>
+public static class SamplingReasons
+{
+    /// <summary>It began so.</summary>
+    public const string Start = "start";
+
+    /// <summary>Somebody wanted it.</summary>
+    public const string Asked = "asked";
+
+    /// <summary>To record all births would have cost more than was allowed.</summary>
+    public const string Overhead = "overhead";
+}

@@ -23,6 +23,9 @@ internal static class SchemaCheck
     /// <summary>The first version that has mappings.</summary>
     public const long MappingsSince = 5;
 
+    /// <summary>The first version that says when which births were recorded.</summary>
+    public const long SamplingSince = 5;
+
     /// <summary>Tables and columns (<c>table.column</c>) that older versions had not, by the version they came with.</summary>
     private static readonly Dictionary<string, long> s_since = new(StringComparer.Ordinal)
     {
@@ -35,6 +38,7 @@ internal static class SchemaCheck
         ["mapped_total"] = MappingsSince,
         ["packed"] = PackedSince,
         ["process.earlier_frees"] = EarlierFreesSince,
+        ["sampling"] = SamplingSince,
         ["snapshot_mapped"] = MappingsSince,
         ["snapshot_type"] = 2,
         ["stack_total.thread_id"] = 2,

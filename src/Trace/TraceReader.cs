@@ -441,6 +441,18 @@ public sealed class TraceReader : IDisposable
         }
     }
 
+    /// <summary>Which births were recorded from when on, by process and time; no row: all were, from its start.</summary>
+    public IEnumerable<SamplingRow> Sampling()
+    {
+        using var row = _version < SchemaCheck.SamplingSince ? null : new Statement(
+            _database, "sampling", "process_id, time_ns, sample_bytes, reason", "ORDER BY process_id, time_ns");
+        while (row?.Next() == true)
+        {
+            yield return new SamplingRow(
+                ProcessOf(row, 0), row.Long(1, 0, Limits.TimeNs), row.Long(2, 0, long.MaxValue), row.Text(3));
+        }
+    }
+
     /// <summary>Where a process's resident memory was at its last look; null when nobody looked.</summary>
     public Ledger? LastLedger(ProcessId process)
     {

@@ -28,6 +28,7 @@ public sealed partial class TraceWriter
     private WriteStatement _ledger;
     private WriteStatement _gauge;
     private WriteStatement _pause;
+    private WriteStatement _sampling;
     private WriteStatement _snapshot;
     private WriteStatement _snapshotTotal;
     private WriteStatement _snapshotMapped;
@@ -204,6 +205,11 @@ public sealed partial class TraceWriter
     public void Put(ProcessId process, GcPause pause) => Run(_pause
         .Bind(1, process.Value).Bind(2, pause.TimeNs).Bind(3, pause.DurationNs).Bind(4, pause.Generation));
 
+    /// <summary>Writes which births of a process are recorded from a moment on.</summary>
+    /// <exception cref="TraceWriteException">The file cannot be written.</exception>
+    public void Put(in SamplingRow row) => Run(_sampling
+        .Bind(1, row.Process.Value).Bind(2, row.TimeNs).Bind(3, row.SampleBytes).Bind(4, row.Reason));
+
     /// <summary>Adds a snapshot.</summary>
     /// <exception cref="TraceWriteException">The file cannot be written.</exception>
     public void AddSnapshot(Snapshot snapshot)
@@ -336,8 +342,9 @@ public sealed partial class TraceWriter
     [MemberNotNull(
         nameof(_metaText), nameof(_metaNumber), nameof(_process), nameof(_thread), nameof(_module), nameof(_mapping),
         nameof(_location), nameof(_code), nameof(_method),
-        nameof(_timeline), nameof(_mappedTotal), nameof(_mappedPeak), nameof(_ledger), nameof(_gauge), nameof(_pause), nameof(_snapshot), nameof(_snapshotTotal), nameof(_snapshotMapped),
-        nameof(_block), nameof(_leakCheck), nameof(_leakGraph), nameof(_string), nameof(_frame))]
+        nameof(_timeline), nameof(_mappedTotal), nameof(_mappedPeak), nameof(_ledger), nameof(_gauge), nameof(_pause), nameof(_sampling),
+        nameof(_snapshot), nameof(_snapshotTotal), nameof(_snapshotMapped), nameof(_block), nameof(_leakCheck), nameof(_leakGraph),
+        nameof(_string), nameof(_frame))]
     private void PrepareStatements()
     {
         _metaText = Replace("meta", "key, value", 2);
@@ -373,6 +380,7 @@ public sealed partial class TraceWriter
         _ledger = Replace("ledger", "process_id, time_ns, part, bytes", 4);
         _gauge = Replace("ledger_gauge", "process_id, time_ns, name, bytes", 4);
         _pause = Replace("gc_pause", "process_id, time_ns, duration_ns, generation", 4);
+        _sampling = Replace("sampling", "process_id, time_ns, sample_bytes, reason", 4);
         _snapshot = Replace("snapshot", "id, name, reason, time_ns", 4);
         _snapshotTotal = Replace("snapshot_total", "snapshot_id, process_id, stack_id, blocks, bytes", 5);
         _snapshotMapped = Replace("snapshot_mapped", "snapshot_id, process_id, stack_id, mappings, bytes", 5);

@@ -8,7 +8,8 @@ PRAGMA application_id = 0x4E484550; -- "NHEP"
 PRAGMA user_version = 5;
 
 -- tool_version, command (JSON array), host, kernel, machine; start_unix_ns, start_monotonic_ns, end_ns (NULL while
--- recording); exact (1, or 0 for sampled), sample_bytes; bucket_ns (width of a cohort's buckets, may double as a run
+-- recording); exact (1, or 0 when births were sampled, if only for a while), sample_bytes (the largest there was in
+-- table sampling); bucket_ns (width of a cohort's buckets, may double as a run
 -- grows); complete (1 when every event up to each process's last moment was received, set only at close);
 -- lost_events; mappings (1 when they were recorded, too; since version 5); peak_bytes, peak_blocks, peak_time_ns, peak_low_bytes, peak_high_bytes (over all processes; low = high
 -- when exact).
@@ -281,6 +282,17 @@ CREATE TABLE gc_pause (
     time_ns INTEGER NOT NULL,           -- when it began
     duration_ns INTEGER NOT NULL,
     generation INTEGER NOT NULL,
+    PRIMARY KEY (process_id, time_ns)
+) WITHOUT ROWID;
+
+-- Which births of a process were recorded from a moment on: all (sample_bytes 0), or samples, one in so many bytes on average.
+-- No row: all, from its start. reason: 'start' (it began so), 'asked' (somebody wanted it), 'overhead' (all births would
+-- have cost more than was allowed). Since version 5.
+CREATE TABLE sampling (
+    process_id INTEGER NOT NULL,
+    time_ns INTEGER NOT NULL,
+    sample_bytes INTEGER NOT NULL,
+    reason TEXT NOT NULL,
     PRIMARY KEY (process_id, time_ns)
 ) WITHOUT ROWID;
 

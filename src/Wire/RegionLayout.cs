@@ -13,13 +13,15 @@ public sealed unsafe class RegionLayout
     private readonly ulong _nodes;
     private readonly ulong _reused;
     private readonly ulong _copy;
+    private readonly ulong _kept;
     private readonly ulong _data;
 
     /// <summary>Lays a region of that shape out.</summary>
     /// <param name="shape">How much of everything.</param>
     /// <param name="ringBytes">Capacity of each ring: a power of two, 4 KiB to 1 GiB.</param>
+    /// <param name="keepsBlocks">Whether there is room for the bits of blocks that are kept while births are sampled.</param>
     /// <exception cref="RegionFormatException">A number is out of its range.</exception>
-    public RegionLayout(RegionShape shape, ulong ringBytes)
+    public RegionLayout(RegionShape shape, ulong ringBytes, bool keepsBlocks = false)
     {
         ArgumentNullException.ThrowIfNull(shape);
         shape.Check();
@@ -37,6 +39,12 @@ public sealed unsafe class RegionLayout
         _reused = Align(_nodes + ((ulong)shape.NodeCapacity * NodeRecord.StatedSize));
         _copy = Align(_reused + ((ulong)shape.ReusedCapacity * ReusedCodeRecord.StatedSize));
         _data = _copy + CopyWindow.WholeBytes;
+        if (keepsBlocks)
+        {
+            _kept = _data;
+            _data += WireConstants.KeptBytes;
+        }
+
         RegionBytes = _data + ((ulong)shape.RingCount * ringBytes);
     }
 
@@ -45,7 +53,7 @@ public sealed unsafe class RegionLayout
 
     /// <summary>Writes the header and the ring headers into zero-filled memory; everything else starts as zero.</summary>
     /// <param name="start">At least <see cref="RegionBytes"/> writable bytes, 8-byte aligned.</param>
-    /// <param name="sampleBytes">Mean bytes between samples; 0: exact.</param>
+    /// <param name="sampleBytes">Mean bytes between samples at the beginning; 0: exact.</param>
     /// <param name="clockNs">CLOCK_MONOTONIC now.</param>
     /// <param name="mappings">Whether mappings are recorded, too.</param>
     public void Write(byte* start, ulong sampleBytes, ulong clockNs, bool mappings = false)
@@ -68,13 +76,14 @@ public sealed unsafe class RegionLayout
         region->NodeOffset = _nodes;
         region->ReusedOffset = _reused;
         region->CopyOffset = _copy;
+        region->KeptOffset = _kept;
         region->RingCount = (uint)_shape.RingCount;
         region->SharedRingCount = (uint)_shape.SharedRingCount;
         region->SlotCount = (uint)_shape.SlotCount;
         region->ModuleCapacity = (uint)_shape.ModuleCapacity;
         region->NodeCapacity = (uint)_shape.NodeCapacity;
         region->ReusedCapacity = (uint)_shape.ReusedCapacity;
-        region->SampleBytes = sampleBytes;
+        region->SampleBytes = region->Sampling = sampleBytes;
         region->RecordsMappings = mappings ? 1u : 0u;
         region->ClockNs = clockNs;
         region->Control = (uint)Control.Record;

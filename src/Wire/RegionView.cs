@@ -15,6 +15,7 @@ public sealed unsafe class RegionView
     private readonly ModuleRecord* _modules;
     private readonly NodeRecord* _nodes;
     private readonly ReusedCodeRecord* _reused;
+    private readonly byte* _kept; // null: there is no room for it
     private readonly RingReader[] _readers;
 
     /// <summary>Checks the header and every ring's place.</summary>
@@ -51,6 +52,11 @@ public sealed unsafe class RegionView
             CopyOffset = header.CopyOffset;
         }
 
+        if (header.KeptOffset != 0)
+        {
+            _kept = Part(header.KeptOffset, 1, (int)WireConstants.KeptBytes, "bits of kept blocks");
+        }
+
         _readers = new RingReader[Shape.RingCount];
         for (var i = 0; i < _readers.Length; i++)
         {
@@ -61,11 +67,14 @@ public sealed unsafe class RegionView
     /// <summary>Limits of every index.</summary>
     public RegionShape Shape { get; }
 
-    /// <summary>Mean bytes between samples; 0: exact.</summary>
+    /// <summary>Mean bytes between samples at the beginning; 0: exact.</summary>
     public ulong SampleBytes { get; }
 
     /// <summary>Whether mappings are recorded, too.</summary>
     public bool RecordsMappings { get; }
+
+    /// <summary>Whether there are bits for blocks that are kept while births are sampled.</summary>
+    public bool HasKeptBits => _kept != null;
 
     /// <summary>Where in the region a <see cref="CopyWindow"/> lies; 0: it has none.</summary>
     public ulong CopyOffset { get; }
@@ -105,6 +114,30 @@ public sealed unsafe class RegionView
     {
         get => Volatile.Read(ref _region->Paused) != 0;
         set => Volatile.Write(ref _region->Paused, value ? 1u : 0);
+        }
+    }
+
+    /// <summary>Tells targets which births they record from now on.</summary>
+    /// <param name="mean">Mean bytes between samples; 0: all.</param>
+    /// <param name="kept">Whether blocks live that were recorded because all were.</param>
+    /// <param name="bits">The logarithm of how many bits tell them; 0: none do, and every free is told.</param>
+    public void Sample(ulong mean, bool kept, int bits) => Volatile.Write(
+        ref _region->Sampling,
+        (mean & WireConstants.SamplingMean) | (kept ? WireConstants.SamplingKept : 0)
+            | ((ulong)bits << (int)WireConstants.SamplingBitsShift));
+
+    /// <summary>Takes all marks of kept blocks away.</summary>
+    /// <param name="bits">The logarithm of how many are in use.</param>
+    public void ClearKept(int bits) => new Span<byte>(_kept, 1 << (bits - 3)).Clear();
+
+    /// <summary>Marks that a block of that place may be a kept one, or that none is.</summary>
+    /// <param name="place">Below the number of bits.</param>
+    /// <param name="isKept">Which of the two.</param>
+    public void MarkKept(ulong place, bool isKept)
+    {
+        var at = _kept + (place / 8);
+        var bit = 1 << (int)(place % 8);
+        Volatile.Write(ref *at, (byte)(isKept ? *at | bit : *at & ~bit));
     }
 
     /// <summary>Asks the process of slot 0 to have a .NET runtime wait for the collector. Before it is handed over.</summary>

@@ -195,6 +195,10 @@ public sealed unsafe class RingReader
                 return UnmapEvent.StatedSize;
             case EventKind.Remap:
                 return RemapEvent.StatedSize;
+            case EventKind.Sample:
+                return SampleEvent.StatedSize;
+            case EventKind.SampleRelease:
+                return SampleReleaseEvent.StatedSize;
             case EventKind.Pad:
                 var bytes = word & WireConstants.AddressMask;
                 return bytes % 8 == 0 ? bytes : 0;

@@ -18,7 +18,7 @@ internal static class Everything
         rows += reader.Histogram(HistogramKind.Size).LongCount() + reader.Histogram(HistogramKind.Lifetime).LongCount();
         rows += reader.Threads().LongCount() + reader.ThreadShares().LongCount();
         rows += reader.Code().LongCount() + reader.Methods().LongCount();
-        rows += reader.LedgerGauges().LongCount() + reader.GcPauses().LongCount();
+        rows += reader.LedgerGauges().LongCount() + reader.GcPauses().LongCount() + reader.Sampling().LongCount();
         foreach (var snapshot in reader.Snapshots())
         {
             rows += reader.SnapshotTotals(snapshot).LongCount() + reader.SnapshotTypes(snapshot).LongCount();

@@ -26,7 +26,6 @@ internal sealed class HeapChecks : IDisposable
     private readonly Func<string, int, bool, CheckVerdict>? _judge;
     private readonly string _tracePath;
     private readonly CheckLevel? _atEnd;
-    private readonly bool _isSampled;
     private readonly HeapLook _look;
     private readonly BlockingCollection<Action> _work = [];
     private readonly Lazy<Thread> _thread;
@@ -49,7 +48,6 @@ internal sealed class HeapChecks : IDisposable
         _drain = drain;
         _examiner = examiner;
         _atEnd = options.CheckAtEnd;
-        _isSampled = options.SampleBytes != 0;
         _look = new HeapLook(drain, examiner, options.CheckTime, Held);
         recording.CheckWanted += (process, slot) => Wanted(recording, process, slot);
         _thread = new Lazy<Thread>(() =>
@@ -62,6 +60,9 @@ internal sealed class HeapChecks : IDisposable
 
     /// <summary>A fault of ours ended the checks; processes that were held go on. On the thread of checks.</summary>
     public event Action<Exception>? Faulted;
+
+    /// <summary>Whether processes are checked at their ends. Any thread.</summary>
+    public bool NeedsEveryBlock => _atEnd is not null;
 
     private bool LooksAtEnds => _atEnd is CheckLevel.Normal or CheckLevel.Strict;
 
@@ -173,7 +174,7 @@ internal sealed class HeapChecks : IDisposable
     private void CheckNow(ProcessId process, int pid, Action<int?, string?> answer)
     {
         _look.Closing.ThrowIfCancellationRequested();
-        if (_isSampled)
+        if (_look.Ask(recording => recording.WasSampled(process)))
         {
             answer(null, "its recording is sampled: most blocks are not known");
             return;
@@ -314,7 +315,7 @@ internal sealed class HeapChecks : IDisposable
             var started = Heartbeat.Clock();
             var starts = new Dictionary<int, ulong> { [(int)Math.Min(slot.CheckThread, int.MaxValue)] = slot.CheckStack };
             CheckVerdict? verdict = null;
-            if (!(isAsked && _isSampled)
+            if (!(isAsked && _look.Ask(recording => recording.WasSampled(process)))
                 && _look.TryHold(process, pid, out _) is { } held && _look.Take(process, held, starts) is { } heap)
             {
                 var finding = _look.Examine(heap, started);

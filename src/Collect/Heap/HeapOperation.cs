@@ -21,7 +21,7 @@ internal struct HeapOperation
 {
     public ulong Address;
 
-    /// <summary>Size of a birth; in a sampled recording also of a death, as the shim remembers it.</summary>
+    /// <summary>Size of a birth; also of a sample's death, as the shim remembers it.</summary>
     public ulong Bytes;
 
     /// <summary>Pass in which it was read.</summary>
@@ -42,6 +42,12 @@ internal struct HeapOperation
     public ushort Thread;
 
     public OperationKind Kind;
+
+    /// <summary>Number of the rate of a sample's birth or death (<see cref="SampleRates"/>); 0: it is none.</summary>
+    public byte Rate;
+
+    /// <summary>A death while births are sampled: of a block that may never have been recorded.</summary>
+    public bool AmongSamples;
 
     /// <summary>It was parked.</summary>
     public bool Delayed;

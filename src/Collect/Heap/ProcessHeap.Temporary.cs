@@ -18,7 +18,7 @@ internal sealed partial class ProcessHeap
     {
         var bytes = (long)size;
         var stack = _indexByNode.Find(node);
-        if (stack < 0 || _weight is not null || _ignored is not null || _order.Parked != 0
+        if (stack < 0 || _ignored is not null || _order.Parked != 0
             || address == 0 || Live.Bytes + bytes > Live.PeakBytes || _trace.Bytes + bytes > _trace.PeakBytes
             || Blocks.Contains(address)
             || !_order.TryTakeBoth(StripeOrder.Stripe(address), birthOrder, deathOrder))

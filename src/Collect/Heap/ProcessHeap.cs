@@ -18,7 +18,6 @@ internal sealed partial class ProcessHeap : IDisposable
     private readonly LiveTotal _trace;
     private readonly BucketClock _buckets;
     private readonly HeapBefore _before;
-    private readonly SampleWeight? _weight;
     private readonly uint _nodeCapacity;
     private HashSet<ulong>? _ignored; // null in all but the fewest programs: a death looks here
 
@@ -27,12 +26,8 @@ internal sealed partial class ProcessHeap : IDisposable
     /// <param name="buckets">The trace's buckets.</param>
     /// <param name="nodeCapacity">Nodes are below this.</param>
     /// <param name="before">What blocks it began with.</param>
-    /// <param name="weight">What a sampled block stands for; null: every block is recorded, and for itself.</param>
-    public ProcessHeap(
-        LiveTotal trace, BucketClock buckets, int nodeCapacity, HeapBefore before, SampleWeight? weight = null)
+    public ProcessHeap(LiveTotal trace, BucketClock buckets, int nodeCapacity, HeapBefore before)
     {
-        _weight = weight;
-
         _trace = trace;
         _buckets = buckets;
         _nodeCapacity = (uint)nodeCapacity;
@@ -178,7 +173,7 @@ internal sealed partial class ProcessHeap : IDisposable
             return false;
         }
 
-        ApplyDeath(address, bytes: 0, order, temporary, thread, stream, timeMs);
+        ApplyDeath(address, temporary, thread, stream, timeMs);
         if (_order.Parked != 0)
         {
             Unpark(stripe);
@@ -276,6 +271,7 @@ internal sealed partial class ProcessHeap : IDisposable
     {
         _order.Dispose();
         _indexByNode.Dispose();
+        Rates.Dispose();
         _dirty.Dispose();
         Blocks.Dispose();
         Stacks.Dispose();
@@ -286,15 +282,6 @@ internal sealed partial class ProcessHeap : IDisposable
         Threads.Dispose();
         Streams.Clear();
     }
-
-    /// <summary>The bytes that a block at its birth counts for.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public long BytesAtBirth(ulong address, uint order, ulong bytes, uint timeMs) =>
-        _weight is null ? (long)bytes : CountOf(new LiveBlock(address, bytes, luck: order, timeMs)).Bytes;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private (long Blocks, long Bytes) CountOf(in LiveBlock block) =>
-        _weight is null ? (1, block.Bytes) : _weight.Of(block);
 
     private void Unpark(uint stripe)
     {
@@ -310,13 +297,14 @@ internal sealed partial class ProcessHeap : IDisposable
         {
             case OperationKind.Birth:
                 TellDelay(operation, ApplyBirth(
-                    operation.Address, operation.Bytes, operation.Node, operation.Order, operation.Thread,
-                    operation.Stream, operation.TimeMs));
+                    operation.Address, operation.Bytes, operation.Node, operation.Order, operation.Thread, operation.Stream,
+                    operation.TimeMs, operation.Rate));
                 break;
             case OperationKind.Death:
-                TellDelay(operation, ApplyDeath(
-                    operation.Address, operation.Bytes, operation.Order, operation.Temporary, operation.Thread,
-                    operation.Stream, operation.TimeMs));
+                TellDelay(operation, operation.Rate != 0 || operation.AmongSamples
+                    ? ApplyDeathAmongSamples(operation)
+                    : ApplyDeath(
+                        operation.Address, operation.Temporary, operation.Thread, operation.Stream, operation.TimeMs));
                 break;
             case OperationKind.Ignored:
                 (_ignored ??= []).Add(operation.Address);
@@ -334,12 +322,12 @@ internal sealed partial class ProcessHeap : IDisposable
 
     // Returns the bytes of a block that stood there still, taken from the stream's sum.
     private long ApplyBirth(
-        ulong address, ulong size, uint node, uint order, ushort threadIndex, int stream, uint timeMs)
+        ulong address, ulong size, uint node, uint order, ushort threadIndex, int stream, uint timeMs, byte rate = 0)
     {
-        var stack = _indexByNode.Find(node);
+        var stack = (rate == 0 ? _indexByNode : Rates.IndexByNode(rate)).Find(node);
         if (stack < 0)
         {
-            stack = AddStack(node, threadIndex, timeMs);
+            stack = AddStack(node, threadIndex, timeMs, rate);
         }
 
         var block = new LiveBlock(address, size, luck: order, timeMs, stack, threadIndex);
@@ -349,6 +337,11 @@ internal sealed partial class ProcessHeap : IDisposable
             Contradictions++;
             displaced = Died(previous, timeMs, temporary: false);
             Streams[stream].Add(-displaced, LastPass);
+        }
+
+        if (Kept is not null && rate == 0)
+        {
+            Kept.Add(address); // it was under way when births began to be sampled
         }
 
         var (blocks, bytes) = CountOf(block);
@@ -393,8 +386,7 @@ internal sealed partial class ProcessHeap : IDisposable
     }
 
     // Returns the bytes that it took from the stream's sum.
-    private long ApplyDeath(
-        ulong address, ulong bytes, uint order, bool temporary, ushort thread, int stream, uint timeMs)
+    private long ApplyDeath(ulong address, bool temporary, ushort thread, int stream, uint timeMs)
     {
         _ignored?.Remove(address);
         if (Blocks.Remove(address, out var block))
@@ -405,21 +397,7 @@ internal sealed partial class ProcessHeap : IDisposable
             return freed;
         }
 
-        // A sampled death says how large the block was.
-        var frees = CountOf(new LiveBlock(address, bytes, luck: order, timeMs)).Blocks;
-        if (_before == HeapBefore.Inherited)
-        {
-            InheritedFrees += frees;
-        }
-        else if (_before == HeapBefore.Earlier)
-        {
-            EarlierFrees += frees;
-        }
-        else
-        {
-            ForeignFrees += frees;
-        }
-
+        CountUnknown(1);
         return 0;
     }
 
@@ -428,6 +406,11 @@ internal sealed partial class ProcessHeap : IDisposable
         var (blocks, bytes) = CountOf(block);
         var deathMs = Math.Max(timeMs, block.BirthMs); // clocks of two rings may be a tick apart
         ref var total = ref Stacks[block.Stack];
+        if (Kept is not null && total.Rate == 0)
+        {
+            Kept.Remove(block.Address);
+        }
+
         Touch(ref total, block.Stack);
         total.Frees += blocks;
         total.FreedBytes += bytes;
@@ -469,11 +452,13 @@ internal sealed partial class ProcessHeap : IDisposable
         }
     }
 
-    private int AddStack(uint node, ushort thread, uint timeMs)
+    private int AddStack(uint node, ushort thread, uint timeMs, byte rate)
     {
+        var indexByNode = rate == 0 ? _indexByNode : Rates.IndexByNode(rate);
+
         // A node that cannot be is the root: a stack of which nothing is known.
         var known = node >= _nodeCapacity ? 0 : node;
-        if (known != node && _indexByNode.Find(known) is >= 0 and var root)
+        if (known != node && indexByNode.Find(known) is >= 0 and var root)
         {
             return root;
         }
@@ -481,6 +466,7 @@ internal sealed partial class ProcessHeap : IDisposable
         var index = Stacks.Add(new StackTotal
         {
             Node = known,
+            Rate = rate,
             FirstMs = timeMs,
             Thread = thread,
             ProcessEpoch = Live.Epoch,
@@ -488,7 +474,7 @@ internal sealed partial class ProcessHeap : IDisposable
             NextTwin = -1,
             FirstTwin = Stacks.Count,
         });
-        _indexByNode.Add(known, index);
+        indexByNode.Add(known, index);
         return index;
     }
 }

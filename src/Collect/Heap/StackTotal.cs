@@ -1,6 +1,7 @@
 namespace NativeHeap.Collect.Heap;
 
-/// <summary>What one leaf of the calling-context tree cost in one process.</summary>
+/// <summary>What one leaf of the calling-context tree cost in one process: the blocks of its that were recorded at one
+/// rate.</summary>
 internal struct StackTotal
 {
     public long Allocations;
@@ -24,6 +25,9 @@ internal struct StackTotal
     public byte SizeBucket;
     public byte LifetimeBucket;
     public bool Dirty;
+
+    /// <summary>Number of the rate at which its blocks were sampled (<see cref="SampleRates"/>); 0: each stands for itself.</summary>
+    public byte Rate;
 
     /// <summary>Several threads allocated: their shares are counted one by one from then on.</summary>
     public bool Shared;

@@ -68,6 +68,23 @@ public static class ControlClient
             : throw NotRecorded(pid, "its collector does not know it");
     }
 
+    /// <summary>Has births recorded at another rate from now on.</summary>
+    /// <param name="pid">A recorded process.</param>
+    /// <param name="meanBytes">Mean bytes between samples, 1 TiB at most; 0: every birth.</param>
+    /// <returns>False when it was so already.</returns>
+    /// <exception cref="ToolException">The process is not being recorded, or needs every block (exit code 3).</exception>
+    public static bool Sample(int pid, long meanBytes)
+    {
+        var answer = Ask(pid, Request(RequestKind.Sample, pid, meanBytes.ToString(CultureInfo.InvariantCulture)));
+        return (RequestResult)answer.Result switch
+        {
+            RequestResult.Done => answer.TextLength > 0,
+            RequestResult.Failed => throw new ToolException(
+                $"process {pid} cannot be sampled: {RequestText.Read(answer)}", ExitCodes.Target),
+            _ => throw NotRecorded(pid, "its collector does not know it"),
+        };
+    }
+
     /// <summary>Has the heap checked; returns when the result can be read.</summary>
     /// <param name="pid">A recorded process.</param>
     /// <returns>The check's number in the trace.</returns>

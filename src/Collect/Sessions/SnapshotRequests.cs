@@ -4,11 +4,12 @@ using NativeHeap.Collect.Checks;
 using NativeHeap.Collect.Server;
 using NativeHeap.Memory.Proc;
 using NativeHeap.Model;
+using NativeHeap.Trace;
 using NativeHeap.Wire;
 
 namespace NativeHeap.Collect.Sessions;
 
-/// <summary>Answers clients who ask for a snapshot, a check, a pause. <see cref="Take"/> is for the poll thread, the rest for the drain's.</summary>
+/// <summary>Answers clients who ask for a snapshot, a check, a pause, another rate. <see cref="Take"/> is for the poll thread, the rest for the drain's.</summary>
 internal sealed class SnapshotRequests(DrainLoop drain, string tracePath)
 {
     // TRACE@peak and TRACE@end always mean the same; a number is the snapshot's own.
@@ -18,6 +19,9 @@ internal sealed class SnapshotRequests(DrainLoop drain, string tracePath)
 
     /// <summary>Checks heaps; null: nobody does. Before anything happens.</summary>
     public HeapChecks? Checks { get; set; }
+
+    /// <summary>Somebody has said which births of a process are to be recorded. On the drain's thread.</summary>
+    public event Action<ProcessId>? Asked;
 
     /// <summary>A process is recorded.</summary>
     /// <param name="pid">In our pid namespace.</param>
@@ -52,6 +56,10 @@ internal sealed class SnapshotRequests(DrainLoop drain, string tracePath)
         {
             var pause = request.Record.Kind == (uint)RequestKind.Pause;
             drain.Post(recording => AnswerPause(recording, pid, pause, request));
+        }
+        else if (request.Record.Kind == (uint)RequestKind.Sample)
+        {
+            drain.Post(recording => AnswerSample(recording, pid, name, request));
         }
         else if (request.Record.Kind == (uint)RequestKind.DueSnapshot)
         {
@@ -108,6 +116,29 @@ internal sealed class SnapshotRequests(DrainLoop drain, string tracePath)
         }
         // An answer without text: it was so already.
         request.Answer(RequestResult.Done, recording.Pause(process, pause, Heartbeat.Clock()) ? "done" : "");
+    }
+
+    private void AnswerSample(Recording recording, int pid, string? mean, ControlRequest request)
+    {
+        if (!_pids.TryGetValue(pid, out var process))
+        {
+            request.Answer(RequestResult.UnknownPid, "");
+        }
+        else if (!long.TryParse(mean, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes)
+            || (ulong)bytes > WireConstants.SamplingMean)
+        {
+            request.Answer(RequestResult.Failed, "no such rate");
+        }
+        else if (Checks?.NeedsEveryBlock == true)
+        {
+            request.Answer(RequestResult.Failed, "its heap is checked at its end, which needs every block");
+        }
+        else
+        {
+            var changed = recording.Sample(process, bytes, SamplingReasons.Asked, Heartbeat.Clock());
+            Asked?.Invoke(process);
+            request.Answer(RequestResult.Done, changed ? "done" : "");
+        }
     }
 
     private void AnswerCheck(int pid, ControlRequest request)

@@ -55,6 +55,7 @@ public static class GrowthPicture
         {
             legend.Add(AddPauses(plot, series.Pauses, top, theme));
         }
+        AddChanges(plot, series, top, theme);
         if (series.MarksPeak)
         {
             AddPeak(plot, series, lastTime, theme);
@@ -139,6 +140,25 @@ public static class GrowthPicture
             LineColor = theme.Ink,
             LineWidth = 1.5f,
         };
+    }
+
+    // The first ones: where there are more, somebody plays with it.
+    internal static void AddChanges(Plot plot, GrowthSeries series, double top, PictureTheme theme)
+    {
+        const int most = 16;
+        foreach (var (time, label) in series.Changes.Take(most))
+        {
+            var line = plot.Add.VerticalLine(time);
+            line.LineColor = theme.Ink;
+            line.LineWidth = 1;
+            line.LinePattern = LinePattern.Dashed;
+            var text = plot.Add.Text(label, time, top);
+            var left = time < Math.Max(series.EndNs, series.Points[^1].TimeNs) / 2;
+            text.LabelAlignment = left ? Alignment.UpperLeft : Alignment.UpperRight;
+            text.OffsetX = left ? 4 : -4;
+            text.LabelFontColor = theme.Ink;
+            text.LabelBackgroundColor = theme.Paper.WithAlpha(0.75);
+        }
     }
 
     private static List<(long TimeNs, long Value)> Bins(IEnumerable<(long TimeNs, long Value)> points)

@@ -1,5 +1,6 @@
 using NativeHeap.Analysis;
 using NativeHeap.Model;
+using NativeHeap.Trace;
 
 namespace NativeHeap.Present.Plots;
 
@@ -42,6 +43,10 @@ public sealed record GrowthSeries
     /// <summary>When all threads were held by the garbage collector, and for how long; shown below as ticks.</summary>
     public IReadOnlyList<GcPause> Pauses { get; init; } = [];
 
+    /// <summary>When it changed which births were recorded, and how they were from then on; shown as lines from top to bottom.
+    /// </summary>
+    public IReadOnlyList<(long TimeNs, string Label)> Changes { get; init; } = [];
+
     /// <summary>The moment of most live bytes.</summary>
     public required Peak Peak { get; init; }
 
@@ -71,6 +76,7 @@ public sealed record GrowthSeries
             Points = Hold(timeline, profile.Info.BucketNs ?? 0),
             AreaTimesNs = timeline.StackTimesNs,
             Areas = areas,
+            Changes = ChangesOf(profile, question.Pid),
             Peak = timeline.Peak,
         };
     }
@@ -84,6 +90,14 @@ public sealed record GrowthSeries
         var end = blank < 0 ? command.Length : blank;
         return command[(command.LastIndexOf('/', Math.Max(end - 1, 0)) + 1)..];
     }
+
+    // Processes that share a recording change at one moment.
+    internal static IReadOnlyList<(long TimeNs, string Label)> ChangesOf(Profile profile, int? pid) =>
+    [
+        .. profile.Sampling(pid).Where(row => row.Reason != SamplingReasons.Start)
+            .Select(row => (row.TimeNs, row.SampleBytes == 0 ? "every call recorded" : $"one in {Ticks.Amount(row.SampleBytes)} sampled"))
+            .Distinct(),
+    ];
 
     internal static string? RemarkOn(Profile profile) => profile.Info switch
     {

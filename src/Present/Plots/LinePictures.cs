@@ -28,6 +28,7 @@ public static class LinePictures
         var top = Math.Max(1, rates.Max());
         frame.SetAxes(EndOf(series), TopOf(series), series.Quantity);
         frame.SetRightAxis(top, "bytes allocated a second", frame.ByteTicks(top * PictureFrame.Above));
+        GrowthPicture.AddChanges(plot, series, TopOf(series), theme);
         LegendItem[] legend = [live, new() { LabelText = "allocated a second (right axis)", LineColor = theme.Second, LineWidth = 1 }];
         frame.SetTitle(series.Title, series.Remark, frame.SetLegend(legend));
         return plot;

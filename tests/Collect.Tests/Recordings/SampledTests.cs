@@ -70,13 +70,13 @@ public sealed class SampledTests
         for (var i = 0u; i < 40; i++)
         {
             recorder.At(i);
-            thread.Alloc(0x1000 + (i * 64), i * 50, stack);
+            thread.Sample(0x1000 + (i * 64), i * 50, stack, Mean);
         }
 
         for (var i = 0u; i < 40; i++)
         {
             recorder.At(100 + i);
-            thread.Free(0x1000 + (i * 64), (i * 50) << 1);
+            thread.FreeSample(0x1000 + (i * 64), i * 50, Mean);
         }
 
         using var trace = recorder.Read(process);
@@ -101,12 +101,13 @@ public sealed class SampledTests
         var process = recorder.Attach(target);
         var stack = target.AddStack(0x401000);
         var thread = target.Thread(0, 100);
-        thread.Alloc(0x1000, 999_999, stack);
-        thread.Free(0x1000, WireConstants.SampleTemporary);
-        thread.Alloc(0x2000, 999_999, stack);
-        thread.Free(0x2000);
+        const uint Temporary = WireConstants.SampleAmong | WireConstants.SampleTemporary;
+        thread.Sample(0x1000, 999_999, stack, Mean);
+        thread.FreeSample(0x1000, 999_999, Mean, Temporary);
+        thread.Sample(0x2000, 999_999, stack, Mean);
+        thread.FreeSample(0x2000, 999_999, Mean);
         var child = target.Fork(0, 101);
-        target.Thread(child, 101).Free(0x3000, 99 << 1); // one of ten: 1 - exp(-100 / 1000)
+        target.Thread(child, 101).FreeSample(0x3000, 99, Mean); // one of ten: 1 - exp(-100 / 1000)
 
         using var trace = recorder.Read(process);
         Assert.Equal(1, trace.Processes[0].Totals.TemporaryAllocations);

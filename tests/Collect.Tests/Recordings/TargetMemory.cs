@@ -8,9 +8,9 @@ internal sealed unsafe class TargetMemory : IRegionMemory
 {
     private readonly byte* _start;
 
-    public TargetMemory(RegionShape? shape = null, ulong ringBytes = 4096, ulong sampleBytes = 0)
+    public TargetMemory(RegionShape? shape = null, ulong ringBytes = 4096, ulong sampleBytes = 0, bool keepsBlocks = false)
     {
-        var layout = new RegionLayout(shape ?? new RegionShape(8, 1, 8, 32, 4096, 64), ringBytes);
+        var layout = new RegionLayout(shape ?? new RegionShape(8, 1, 8, 32, 4096, 64), ringBytes, keepsBlocks);
         _start = (byte*)NativeMemory.AlignedAlloc((nuint)layout.RegionBytes, 4096);
         NativeMemory.Clear(_start, (nuint)layout.RegionBytes);
         layout.Write(_start, sampleBytes, 1);

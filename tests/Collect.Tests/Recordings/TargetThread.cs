@@ -46,17 +46,45 @@ internal sealed unsafe class TargetThread
         });
     }
 
+    /// <summary>An allocation that is recorded as a sample.</summary>
+    public void Sample(ulong address, ulong size, uint node, ulong mean)
+    {
+        Time();
+        Make(new SampleEvent
+        {
+            Head = Head(EventKind.Sample, address),
+            Size = size,
+            Node = node,
+            Order = _target.TakeNumber(Slot, address),
+            Mean = mean,
+        });
+    }
+
+    /// <summary>The free of one.</summary>
+    public void FreeSample(ulong address, ulong size, ulong mean, uint flags = WireConstants.SampleAmong)
+    {
+        Time();
+        Make(new SampleReleaseEvent
+        {
+            Head = Head(EventKind.SampleRelease, address),
+            Size = size,
+            Order = _target.TakeNumber(Slot, address),
+            Flags = flags,
+            Mean = mean,
+        });
+    }
+
     /// <summary>A free.</summary>
     /// <param name="address">Of the block.</param>
-    /// <param name="sample">What a sampled run says of it.</param>
-    public void Free(ulong address, uint sample = 0)
+    /// <param name="amongSamples">Whether births are sampled at this time.</param>
+    public void Free(ulong address, bool amongSamples = false)
     {
         Time();
         Make(new ReleaseEvent
         {
             Head = Head(EventKind.Release, address),
             Order = _target.TakeNumber(Slot, address),
-            Sample = sample,
+            AmongSamples = amongSamples ? 1u : 0,
         });
     }
 

@@ -18,6 +18,25 @@ internal static class Database
         command.ExecuteNonQuery();
     }
 
+    /// <summary>The rows that a query gives, each a list of its columns.</summary>
+    /// <exception cref="SqliteException">The file, or its tables, are not there.</exception>
+    public static IReadOnlyList<IReadOnlyList<object?>> Read(string path, string query)
+    {
+        using var connection = new SqliteConnection($"Data Source={path};Mode=ReadOnly;Pooling=False");
+        connection.Open();
+        using var command = connection.CreateCommand();
+#pragma warning disable CA2100 // The tests' own words.
+        command.CommandText = query;
+#pragma warning restore CA2100
+        using var reader = command.ExecuteReader();
+        var rows = new List<IReadOnlyList<object?>>();
+        while (reader.Read())
+        {
+            rows.Add([.. Enumerable.Range(0, reader.FieldCount).Select(i => reader.IsDBNull(i) ? null : reader.GetValue(i))]);
+        }
+        return rows;
+    }
+
     /// <summary>The number that a query gives.</summary>
     /// <exception cref="SqliteException">The file, or its tables, are not there.</exception>
     public static long Number(string path, string query)

@@ -70,19 +70,7 @@ internal sealed class Recording : IDisposable
     public IReadOnlyList<IReadOnlyList<object?>> Query(string sql)
     {
         _ = Outcome;
-        using var connection = new SqliteConnection($"Data Source={TracePath};Mode=ReadOnly;Pooling=False");
-        connection.Open();
-        using var command = connection.CreateCommand();
-#pragma warning disable CA2100 // The tests' own words.
-        command.CommandText = sql;
-#pragma warning restore CA2100
-        using var reader = command.ExecuteReader();
-        var rows = new List<IReadOnlyList<object?>>();
-        while (reader.Read())
-        {
-            rows.Add([.. Enumerable.Range(0, reader.FieldCount).Select(i => reader.IsDBNull(i) ? null : reader.GetValue(i))]);
-        }
-        return rows;
+        return Database.Read(TracePath, sql);
     }
 
     /// <summary>Rows of a query by the command's own verb, which also sees the tables that are packed.</summary>
