@@ -39,7 +39,8 @@ internal static class AttachVerb
             "nativeheap attach -p 4711",
             "nativeheap attach -p 4711 --duration 30s -o server.nheap --plot heap.png",
             "nativeheap attach -p 4711 --sample 512KiB",
-            "nativeheap attach -p 4711 --mmap")
+            "nativeheap attach -p 4711 --mmap",
+            "nativeheap attach -p 4711 --max-overhead 20%")
         {
             Pid,
         };

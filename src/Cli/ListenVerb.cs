@@ -40,6 +40,8 @@ internal static class ListenVerb
 
     private static readonly MmapSetting Mmap = new();
 
+    private static readonly Option<int?> MaxOverhead = RecordingOptions.MaxOverheadOption();
+
     public static Verb Create()
     {
         var verb = new Verb(
@@ -47,16 +49,25 @@ internal static class ListenVerb
             "Records the programs that others start with LD_PRELOAD=…/libnativeheap.so NATIVEHEAP_SOCKET=PATH, until it is interrupted.",
             "nativeheap listen --socket /run/user/1000/nativeheap -o traces",
             "nativeheap listen --socket /run/user/1000/nativeheap -o traces --snapshot-limit 90% --snapshot-signal USR2",
-            "nativeheap listen --socket /run/user/1000/nativeheap -o traces --mmap")
+            "nativeheap listen --socket /run/user/1000/nativeheap -o traces --mmap",
+            "nativeheap listen --socket /run/user/1000/nativeheap -o traces --max-overhead 20%")
         {
-            Socket, Folder, NoTakeover, Mmap.Option,
+            Socket, Folder, NoTakeover, Mmap.Option, MaxOverhead,
         };
         foreach (var option in Snapshots.Options)
         {
             verb.Add(option);
         }
         verb.SetAction(result => Run(
-            result.GetValue(Socket)!, result.GetValue(Folder)!, TakesOver(result), Snapshots.Read(result), Mmap.Read(result)));
+            result.GetValue(Socket)!, result.GetValue(Folder)!, TakesOver(result), new SessionOptions
+            {
+                Examiner = new HeapExaminer(),
+                Judge = LeakPlan.Usual.Judge,
+                Snapshots = Snapshots.Read(result),
+                Mappings = Mmap.Read(result),
+                MaxOverhead = result.GetValue(MaxOverhead),
+                OverheadExceeded = Messages.Say,
+            }));
         return verb;
     }
 
@@ -64,18 +75,12 @@ internal static class ListenVerb
     private static bool TakesOver(ParseResult result) =>
         !result.GetValue(NoTakeover) && RuntimeInformation.ProcessArchitecture == Architecture.X64;
 
-    private static int Run(string socket, string folder, bool takesOver, SnapshotOptions snapshots, bool mappings)
+    private static int Run(string socket, string folder, bool takesOver, SessionOptions recording)
     {
         Prepare(folder);
         using var listener = new Listener(socket, new ListenerOptions
         {
-            Recording = new SessionOptions
-            {
-                Examiner = new HeapExaminer(),
-                Judge = LeakPlan.Usual.Judge,
-                Snapshots = snapshots,
-                Mappings = mappings,
-            },
+            Recording = recording,
             Create = newcomer => CreateTrace(folder, newcomer),
             Conclude = Conclude,
             Describe = (trace, newcomer) => TraceDescription.Describe(trace.Describe, newcomer.Command),

@@ -32,6 +32,8 @@ internal sealed class RecordingOptions
 
     private readonly MmapSetting _mmap = new();
 
+    private readonly Option<int?> _maxOverhead = MaxOverheadOption();
+
     /// <summary>The options.</summary>
     /// <param name="children">What <c>--follow-children</c> is about, for its help.</param>
     public RecordingOptions(string children)
@@ -48,7 +50,7 @@ internal sealed class RecordingOptions
     /// <summary>Adds them to a verb.</summary>
     public void AddTo(Verb verb)
     {
-        foreach (var option in (Option[])[_output, _force, _plot, _follow, .. _snapshots.Options, _sample, _mmap.Option])
+        foreach (var option in (Option[])[_output, _force, _plot, _follow, .. _snapshots.Options, _sample, _mmap.Option, _maxOverhead])
         {
             verb.Add(option);
         }
@@ -67,13 +69,30 @@ internal sealed class RecordingOptions
 
     /// <summary>How it is recorded.</summary>
     /// <exception cref="ToolException">A value makes no sense.</exception>
-    public SessionOptions Session(ParseResult result) => new()
+    public SessionOptions Session(ParseResult result)
     {
-        Examiner = new HeapExaminer(),
-        Judge = LeakPlan.Usual.Judge,
-        SampleBytes = SampleSetting.Choose(Quantities.Positive(result, _sample)),
-        Mappings = _mmap.Read(result),
-        FollowChildren = result.GetValue(_follow) == "yes",
-        Snapshots = _snapshots.Read(result),
-    };
+        var sample = Quantities.Positive(result, _sample);
+        var maxOverhead = result.GetValue(_maxOverhead);
+        return sample is not null && maxOverhead is not null
+            ? throw new ToolException(
+                "--max-overhead records every call at first, and --sample never: give one of them", ExitCodes.Usage)
+            : new SessionOptions
+            {
+                Examiner = new HeapExaminer(),
+                Judge = LeakPlan.Usual.Judge,
+                SampleBytes = SampleSetting.Choose(sample),
+                Mappings = _mmap.Read(result),
+                MaxOverhead = maxOverhead,
+                OverheadExceeded = Messages.Say,
+                FollowChildren = result.GetValue(_follow) == "yes",
+                Snapshots = _snapshots.Read(result),
+            };
+    }
+
+    /// <summary>The option that bounds what recording costs.</summary>
+    public static Option<int?> MaxOverheadOption() => Quantities.PercentOption(
+        "--max-overhead",
+        1,
+        1000,
+        "Record samples from the moment on at which every call would add more than this to a process's CPU time, by an estimate over about a second; say so, and stay with it.");
 }

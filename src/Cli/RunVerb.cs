@@ -29,7 +29,8 @@ internal static class RunVerb
             "nativeheap run -- python3 script.py",
             "nativeheap run -o server.nheap --plot heap.png -- ./server --port 8080",
             "nativeheap run --sample 512KiB -- ./server --port 8080",
-            "nativeheap run --mmap -- ./server --port 8080")
+            "nativeheap run --mmap -- ./server --port 8080",
+            "nativeheap run --max-overhead 20% -- ./server --port 8080")
         {
             WaitForChildren, Command,
         };

@@ -1,3 +1,4 @@
+using NativeHeap.Collect.Sessions;
 using NativeHeap.Model;
 using NativeHeap.Trace;
 
@@ -25,6 +26,7 @@ public sealed partial class Recording
 
         var timeNs = RelativeNs(clockNs);
         var why = reason == SamplingReasons.Overhead ? ", to bound the overhead" : "";
+        tracked.Region.Sampling.WasAsked |= reason == SamplingReasons.Asked;
         var changed = tracked.Region.Sample((ulong)meanBytes, why, clockNs, timeNs);
         _shared.Sampling.AddRange(changed.Select(each => new SamplingRow(each.Id, timeNs, meanBytes, reason)));
         if (changed.Count > 0 && meanBytes != 0)
@@ -41,9 +43,16 @@ public sealed partial class Recording
     public bool WasSampled(ProcessId process) => _drain.Find(process)?.Region.Sampling.WasSampled == true;
 
     /// <summary>How many births and deaths of a process were recorded because all are.</summary>
-    /// <returns>Null when births are sampled now, or it has ended.</returns>
-    internal (long Births, long Deaths)? CountAll(ProcessId process) =>
-        _drain.Find(process) is { HasEnded: false, Region.Sampling.Mean: 0 } tracked
-            ? (tracked.Heap.Allocations, tracked.Heap.Frees)
-            : null;
+    /// <returns>Null when births are sampled now, when somebody has said how they are to be recorded, or it has ended.</returns>
+    internal EventCounts? CountAll(ProcessId process)
+    {
+        if (_drain.Find(process) is not { HasEnded: false, Region.Sampling: { Mean: 0, WasAsked: false } } tracked)
+        {
+            return null;
+        }
+
+        var region = _drain.Processes.Where(other => other.Region == tracked.Region && !other.HasEnded);
+        return new EventCounts(
+            tracked.Heap.Allocations, tracked.Heap.Frees, region.Sum(other => other.Heap.Allocations), tracked.Region.View.NodeCount);
+    }
 }

@@ -39,6 +39,9 @@ internal sealed class RegionSampling : IDisposable
     /// <summary>Births were sampled, and all recorded again after that.</summary>
     public bool HasReturned { get; private set; }
 
+    /// <summary>Somebody has said how births are to be recorded.</summary>
+    public bool WasAsked { get; set; }
+
     /// <summary>Has births recorded at another rate from now on.</summary>
     /// <param name="mean">Mean bytes between samples; 0: all births.</param>
     /// <param name="clockNs">CLOCK_MONOTONIC now.</param>

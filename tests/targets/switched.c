@@ -9,6 +9,8 @@
 //   f  the other half are freed
 //   g  100,000 blocks of 1,000 bytes, freed a thousand at a time: they lie where others have lain
 //   h  500 blocks of 3,000 bytes, kept
+//   w  computes for 2 s of CPU time, without a block
+//   p  the same, with blocks of 100 bytes that it frees at once
 //   i  a child frees what is left of a, and 500 blocks of its own; another 500 it keeps
 // Input and output without stdio, which would allocate.
 #include <fcntl.h>
@@ -16,6 +18,7 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { threads = 2, of_a = 500, small_of_d = 10000, large_of_d = 200, of_g = 1000, times_g = 50, of_h = 250, of_i = 500 };
@@ -72,6 +75,22 @@ __attribute__((noinline)) static void step_h(int self) {
     asm volatile("");
 }
 
+static double cpu_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+__attribute__((noinline)) static void step_w(int allocates) {
+    for (double end = cpu_seconds() + 1; cpu_seconds() < end;) {
+        for (volatile int i = 0; i < 1000; i++) {
+            if (allocates) {
+                free(malloc(100));
+            }
+        }
+    }
+}
+
 static void take_step(int self) {
     switch (step) {
         case 'a':
@@ -98,6 +117,10 @@ static void take_step(int self) {
             break;
         case 'h':
             step_h(self);
+            break;
+        case 'w':
+        case 'p':
+            step_w(step == 'p');
             break;
     }
 }

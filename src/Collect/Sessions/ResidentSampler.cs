@@ -6,7 +6,7 @@ using NativeHeap.Model;
 namespace NativeHeap.Collect.Sessions;
 
 /// <summary>
-/// Looks at the resident memory of processes: its size often at first and a few times a second later, where it is about
+/// Looks at what processes use, for the most at their resident memory: its size often at first and a few times a second later, where it is about
 /// once a second and for the first process alone (the kernel holds a lock of the target for it), and less often where
 /// that takes long. A thread of its own.
 /// </summary>
@@ -26,6 +26,7 @@ internal sealed class ResidentSampler : IDisposable
     private readonly ManualResetEventSlim _stop = new();
     private readonly Action<Action<Recording>> _post;
     private readonly MemoryWatch? _watch;
+    private readonly OverheadLimit? _limit;
     private readonly Action<string> _trigger;
     private readonly Thread _thread;
     private ulong _ledgerPauseNs = FirstLook * 1_000_000UL;
@@ -36,11 +37,14 @@ internal sealed class ResidentSampler : IDisposable
     /// <summary>Starts the thread.</summary>
     /// <param name="post">Hands over what was seen.</param>
     /// <param name="watch">Tells whether it is time for a snapshot; null: nobody wants to know.</param>
+    /// <param name="limit">Bounds what recording costs; null: nobody wants that.</param>
     /// <param name="trigger">Has one taken, for a reason.</param>
-    public ResidentSampler(Action<Action<Recording>> post, MemoryWatch? watch, Action<string> trigger)
+    public ResidentSampler(
+        Action<Action<Recording>> post, MemoryWatch? watch, OverheadLimit? limit, Action<string> trigger)
     {
         _post = post;
         _watch = watch;
+        _limit = limit;
         _trigger = trigger;
         _thread = new Thread(Run) { IsBackground = true, Name = "resident" };
         _thread.Start();
@@ -98,10 +102,13 @@ internal sealed class ResidentSampler : IDisposable
                 processes = [.. _processes.Take(MostProcesses)];
             }
             _watch?.BeginRound();
-            _watch?.Keep(processes.Select(process => process.Reader.Pid).ToHashSet());
+            var pids = processes.Select(process => process.Reader.Pid).ToHashSet();
+            _watch?.Keep(pids);
+            _limit?.Keep(pids);
             foreach (var (id, reader) in processes)
             {
                 LookAtSize(id, reader);
+                _limit?.Look(id, reader, Heartbeat.Clock());
             }
             if (processes.Length > 0)
             {

@@ -14,6 +14,13 @@ public sealed record SessionOptions
     /// <summary>Whether anonymous memory that a program maps itself is recorded, too.</summary>
     public bool Mappings { get; init; }
 
+    /// <summary>Most CPU time that recording may add to a process, in percent of its own: where it would be more, births are
+    /// sampled from then on. An estimate. Null: as much as it takes.</summary>
+    public int? MaxOverhead { get; init; }
+
+    /// <summary>Told, once for a trace, that births are sampled for that reason. On a thread of the session.</summary>
+    public Action<string>? OverheadExceeded { get; init; }
+
     /// <summary>Looks at processes for heap-checks; null: there are none.</summary>
     public IHeapExaminer? Examiner { get; init; }
 

@@ -20,9 +20,6 @@ internal sealed class SnapshotRequests(DrainLoop drain, string tracePath)
     /// <summary>Checks heaps; null: nobody does. Before anything happens.</summary>
     public HeapChecks? Checks { get; set; }
 
-    /// <summary>Somebody has said which births of a process are to be recorded. On the drain's thread.</summary>
-    public event Action<ProcessId>? Asked;
-
     /// <summary>A process is recorded.</summary>
     /// <param name="pid">In our pid namespace.</param>
     /// <param name="process">Its latest image.</param>
@@ -136,7 +133,6 @@ internal sealed class SnapshotRequests(DrainLoop drain, string tracePath)
         else
         {
             var changed = recording.Sample(process, bytes, SamplingReasons.Asked, Heartbeat.Clock());
-            Asked?.Invoke(process);
             request.Answer(RequestResult.Done, changed ? "done" : "");
         }
     }

@@ -36,7 +36,10 @@ public sealed class TraceSession : IDisposable
         _recording = new Recording(writer, mappings);
         _drain = new DrainLoop(_recording, heartbeat, new SnapshotTriggers(options.Snapshots));
         var watch = options.Snapshots.WatchMemory ? new MemoryWatch(options.Snapshots, pid => MemoryLimits.Of(pid)) : null;
-        _sampler = new ResidentSampler(_drain.Post, watch, reason => _drain.Post(_ => _drain.TakeSnapshot(reason)));
+        var limit = options.MaxOverhead is { } percent
+            ? new OverheadLimit(percent, _drain.Post, text => options.OverheadExceeded?.Invoke(text))
+            : null;
+        _sampler = new ResidentSampler(_drain.Post, watch, limit, reason => _drain.Post(_ => _drain.TakeSnapshot(reason)));
         _runtimes = new Runtimes(commands);
         _host = new TargetHost(
             _recording, mappings, _runtimes, poll, _drain, heartbeat, _sampler, options, Path.GetFullPath(writer.Path));

@@ -14,8 +14,18 @@ namespace NativeHeap.Memory.Proc;
 /// good: a pid that is used again has another start.</param>
 /// <param name="WaitStatus">How a zombie ended, as wait(2) gives it (exit code × 256 + signal); null while it lives
 /// and where the kernel does not tell us.</param>
+/// <param name="CpuNs">CPU time of all its threads, also of those that have ended, in nanoseconds; the kernel counts in
+/// steps of 10 ms.</param>
 public sealed record ProcessStat(
-    int Pid, string Name, char State, int ParentPid, bool IsExiting, int ThreadCount, ulong StartTicks, int? WaitStatus)
+    int Pid,
+    string Name,
+    char State,
+    int ParentPid,
+    bool IsExiting,
+    int ThreadCount,
+    ulong StartTicks,
+    int? WaitStatus,
+    long CpuNs)
 {
     /// <summary>True when it has ended and nobody has waited for it yet.</summary>
     public bool IsZombie => State == 'Z';
@@ -39,17 +49,21 @@ public sealed record ProcessStat(
             || !int.TryParse(Field(fields, 4), Number, Invariant, out var parent)
             || !uint.TryParse(Field(fields, 9), Number, Invariant, out var flags)
             || !int.TryParse(Field(fields, 20), Number, Invariant, out var threads)
-            || !ulong.TryParse(Field(fields, 22), Number, Invariant, out var start))
+            || !ulong.TryParse(Field(fields, 22), Number, Invariant, out var start)
+            || !ulong.TryParse(Field(fields, 14), Number, Invariant, out var user)
+            || !ulong.TryParse(Field(fields, 15), Number, Invariant, out var system))
         {
             return null;
         }
 
         var name = text[(open + 1)..close];
         var exiting = (flags & Exiting) != 0;
-        return new ProcessStat(pid, name, state[0], parent, exiting, threads, start, ReadWaitStatus(fields));
+        return new ProcessStat(pid, name, state[0], parent, exiting, threads, start, ReadWaitStatus(fields), Ticks(user) + Ticks(system));
     }
 
     private const uint Exiting = 0x4; // PF_EXITING
+
+    private static long Ticks(ulong count) => (long)Math.Min(count, (ulong)uint.MaxValue) * 10_000_000;
 
     private const NumberStyles Number = NumberStyles.AllowLeadingSign;
 

@@ -50,6 +50,15 @@ internal sealed class Listening : IDisposable
         return new Listening(Program.Start(command, surroundings), socket, traces);
     }
 
+    /// <summary>Waits for something that it does by itself.</summary>
+    public void Await(Func<bool> reached, string otherwise) => WaitUntil(
+        () =>
+        {
+            Assert.False(_program.HasEnded, "the collector ended");
+            return reached();
+        },
+        otherwise);
+
     internal static void WaitUntil(Func<bool> reached, string otherwise)
     {
         for (var clock = Stopwatch.StartNew(); !reached(); Thread.Yield())
@@ -96,6 +105,19 @@ internal sealed class Listening : IDisposable
         var written = "";
         WaitUntil(() => (written = Find(pid, number)) != "" && IsClosed(written), $"no whole trace of {pid} in {Traces}");
         return written;
+    }
+
+    /// <summary>The number that a query gives to a program's trace as it is by now; 0 while there is nothing to ask.</summary>
+    public long Number(int pid, string query)
+    {
+        try
+        {
+            return Find(pid) is { Length: > 0 } trace ? Database.Number(trace, query) : 0;
+        }
+        catch (SqliteException)
+        {
+            return 0; // no tables in it yet, or it is just being closed
+        }
     }
 
     /// <summary>How many traces of a program there are.</summary>
