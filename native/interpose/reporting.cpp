@@ -15,7 +15,7 @@ uint64_t head(wire::event_kind kind, uintptr_t address) {
 
 // The same for as long as the calling thread lets no allocation pass: each moves its next point.
 uint64_t sample_tag() {
-    return reinterpret_cast<uintptr_t>(&sampling::points) << 16 ^ sampling::points.next;
+    return reinterpret_cast<uintptr_t>(&sampling::points) << 16 ^ sampling::points.before;
 }
 
 // A sample is among those whose frees matter before anybody has it to free, and stays there when the event cannot be
@@ -140,7 +140,7 @@ Resize::Resize(Hook& hook, wire::marker entry, void* old_block, size_t bytes)
       old_address_(reinterpret_cast<uintptr_t>(old_block)),
       bytes_(bytes),
       numbered_by_(transport::recording_mark()) {
-    if (__builtin_expect(sampling::has_begun(), 0)) {
+    if (__builtin_expect(is_apart(), 0)) {
         // The moment the real call returns, the old address may be another block's, sampled too.
         is_sample_ = sampled_blocks.remove(old_address_, &old_);
         const uint64_t rate = sampling::rate();
@@ -173,7 +173,7 @@ void Resize::finish(void* new_block) {
     if (new_block == nullptr) {
         result = failed ? wire::resize_result::failed : wire::resize_result::freed;
     }
-    if (__builtin_expect(sampling::has_begun(), 0)) {
+    if (__builtin_expect(is_apart(), 0)) {
         finish_apart(new_block, result);
         return;
     }
@@ -216,7 +216,11 @@ uint32_t Resize::numbered() {
     return old_order_;
 }
 
-// Once births have been sampled. The new block is recorded or not for itself: a release and an allocation.
+bool Resize::is_apart() {
+    return sampling::has_begun() || sampling::rate() != 0;
+}
+
+// While births are sampled, and after that. The new block is recorded or not for itself: a release and an allocation.
 void Resize::finish_apart(void* new_block, wire::resize_result result) {
     bool failed = result == wire::resize_result::failed;
     if (failed && is_sample_ && !sampled_blocks.add(old_address_, old_)) {

@@ -37,12 +37,13 @@ void report_ignored(Hook& hook, const void* block);
 // A realloc, from before the real call to after it.
 class Resize {
   public:
-    // hook: if it is none, sampling has begun.
+    // hook: if it is none, births have been sampled.
     Resize(Hook& hook, wire::marker entry, void* old_block, size_t bytes);
     // errno as the real call left it.
     void finish(void* new_block);
 
   private:
+    static bool is_apart();
     void finish_apart(void* new_block, wire::resize_result result);
     uint32_t numbered();
 

@@ -80,9 +80,9 @@ bool takes(size_t bytes, uint64_t rate) {
         __atomic_store_n(&has_begun_, true, __ATOMIC_RELAXED);
     }
     const uint64_t mean = mean_of(rate);
-    const size_t next = points.rate == rate ? points.next : distance(mean, next_random());
-    const bool taken = bytes + 1 >= next;
-    points.next = taken ? distance(mean, next_random()) : next - (bytes + 1);
+    const size_t before = points.rate == rate ? points.before : distance(mean, next_random()) - 1;
+    const bool taken = bytes >= before;
+    points.before = taken ? distance(mean, next_random()) - 1 : before - (bytes + 1);
     points.rate = rate;
     return taken;
 }

@@ -34,7 +34,7 @@ inline uint64_t mean_of(uint64_t rate) {
 
 // Where a thread is between two points.
 struct Points {
-    size_t next;    // number of the byte with the next one, counted from 1 in what it allocates next
+    size_t before;  // bytes of what it allocates next that lie before the next one
     uint64_t rate;  // by which it was drawn; 0: it was not
 };
 extern thread_local constinit Points points __attribute__((tls_model("initial-exec")))
@@ -47,9 +47,9 @@ __attribute__((visibility("hidden")));
     if (now == 0) {
         return false;
     }
-    const size_t next = points.next;
-    if (points.rate == now && bytes + 1 < next) [[likely]] {
-        points.next = next - (bytes + 1);
+    const size_t before = points.before;
+    if (points.rate == now && bytes < before) [[likely]] {
+        points.before = before - bytes - 1;
         return true;
     }
     return false;

@@ -55,8 +55,16 @@ public sealed class SamplingTests(SampledRun run) : IClassFixture<SampledRun>
         Assert.False(run.Trace.Report.Exact);
         Assert.True(run.Trace.Report is { Complete: true, LostEvents: 0 });
         Assert.Equal([0L, 1024L], run.Trace.Query("SELECT value FROM meta WHERE key IN ('exact', 'sample_bytes') ORDER BY key").Select(row => row[0]));
-        Assert.Contains("ESTIMATES from samples, one in 1.0 KiB", string.Join("\n", run.Trace.Outcome.Said), StringComparison.Ordinal);
+        Assert.Equal([["start", 1024L], ["start", 1024L]], run.Trace.Query("SELECT reason, sample_bytes FROM sampling"));
+        Assert.Contains("ESTIMATES from samples, one in 1.0 KiB on average\n", string.Join("\n", run.Trace.Outcome.Said), StringComparison.Ordinal);
         Assert.Equal(0L, run.Trace.Query("SELECT sum(foreign_frees) FROM process")[0][0]);
+    }
+
+    /// <summary>What is added to the variance where a block counts for a whole number of blocks, or at most of bytes.</summary>
+    internal static double Rounding(double count, double p, bool bytes)
+    {
+        var fraction = (1 / p) - Math.Floor(1 / p);
+        return count * p * (bytes ? 0.25 : fraction * (1 - fraction));
     }
 
     private static void Near(IEnumerable<(long Size, long Count)> blocks, long estimate, bool bytes)
@@ -67,8 +75,7 @@ public sealed class SamplingTests(SampledRun run) : IClassFixture<SampledRun>
             var p = 1 - Math.Exp(-(size + 1.0) / SampledRun.Mean);
             var each = bytes ? size : 1.0;
             truth += count * each;
-            var fraction = (each / p) - Math.Floor(each / p);
-            variance += (count * each * each * (1 - p) / p) + (count * p * fraction * (1 - fraction));
+            variance += (count * each * each * (1 - p) / p) + Rounding(count, p, bytes);
         }
         var bound = Sigmas * Math.Sqrt(variance);
         Assert.InRange(estimate, truth - bound, truth + bound + 1000); // libc's own blocks: a thread's start, stdio

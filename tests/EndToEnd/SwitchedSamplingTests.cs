@@ -137,6 +137,9 @@ public sealed class SwitchedSamplingTests : IDisposable
         Assert.Matches(
             @"^samples were recorded, one in 1024 bytes on average, from \d+\.\d{3} s; every call was recorded from \d+\.\d{3} s$",
             (string)trace.Query("SELECT note FROM process")[0][0]!);
+        Program.Run(["dotnet", Built.Command, "plot", trace.Path, "-o", _folder["heap.svg"]]).Expect(0);
+        Assert.Contains("one in 1.0 KiB sampled", File.ReadAllText(_folder["heap.svg"]), StringComparison.Ordinal);
+        Assert.Contains("every call recorded", File.ReadAllText(_folder["heap.svg"]), StringComparison.Ordinal);
         var report = Program.Run(["dotnet", Built.Command, "report", trace.Path]).Expect(0).Output;
         Assert.Matches(@"ESTIMATES from samples, one in 1\.0 KiB on average, from \d+(\.\d+)? m?s on", report);
     }
@@ -162,8 +165,8 @@ public sealed class SwitchedSamplingTests : IDisposable
             var p = Probability(size);
             blocks += count;
             bytes += count * size;
-            blockVariance += (count * (1 - p) / p) + 1; // and what rounding adds
-            byteVariance += (count * size * size * (1 - p) / p) + 1;
+            blockVariance += (count * (1 - p) / p) + SamplingTests.Rounding(count, p, bytes: false);
+            byteVariance += (count * size * size * (1 - p) / p) + SamplingTests.Rounding(count, p, bytes: true);
         }
         Assert.InRange(estimate.Blocks, blocks - (Sigmas * Math.Sqrt(blockVariance)), blocks + (Sigmas * Math.Sqrt(blockVariance)));
         if (estimate.Bytes != 0)

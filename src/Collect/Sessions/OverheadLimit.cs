@@ -23,6 +23,8 @@ internal sealed class OverheadLimit(int percent, Action<Action<Recording>> post,
     private const double Death = 25;
     private const double NewNode = 400; // of the calling-context tree: a frame that was never seen below its caller
 
+    private const double Most = 1000; // percent; what is more is said to be that
+
     private const ulong WindowNs = 1_000_000_000;
     private const long LeastCpuNs = 200_000_000; // the kernel counts in steps of 10 ms, and what costs little is let be
 
@@ -71,7 +73,7 @@ internal sealed class OverheadLimit(int percent, Action<Action<Recording>> post,
         }
     }
 
-    /// <summary>How much CPU time of ours was in what a process used, for each 100 of its own.</summary>
+    /// <summary>How much CPU time of ours was in what a process used, for each 100 of its own; at most <see cref="Most"/>.</summary>
     /// <param name="cpuNs">All that it used.</param>
     /// <param name="births">Births that were recorded.</param>
     /// <param name="deaths">Deaths that were.</param>
@@ -79,7 +81,7 @@ internal sealed class OverheadLimit(int percent, Action<Action<Recording>> post,
     internal static double Percent(long cpuNs, long births, long deaths, double nodes)
     {
         var ours = (births * Birth) + (deaths * Death) + (nodes * NewNode);
-        return 100 * ours / Math.Max(cpuNs - ours, cpuNs / 100.0); // the estimate may be more than there was
+        return Math.Min(Most, 100 * ours / Math.Max(cpuNs - ours, 1)); // the estimate may be more than there was
     }
 
     private void Begin(ProcessId process, int pid, ulong clockNs, long cpuNs)
@@ -100,7 +102,7 @@ internal sealed class OverheadLimit(int percent, Action<Action<Recording>> post,
         // Processes that were forked from each other grow one tree: each has the share of its births.
         var share = Math.Clamp(births / (double)Math.Max(1, now.RegionBirths - before.RegionBirths), 0, 1);
         var cost = Percent(cpuNs - window.CpuNs, births, now.Deaths - before.Deaths, share * (now.RegionNodes - before.RegionNodes));
-        if (cost <= percent
+        if (cost < percent
             || !recording.Sample(window.Process, SampleBytes, SamplingReasons.Overhead, Server.Heartbeat.Clock()) || _hasSaid)
         {
             return;
@@ -109,8 +111,8 @@ internal sealed class OverheadLimit(int percent, Action<Action<Recording>> post,
         _hasSaid = true;
         say(string.Create(
             System.Globalization.CultureInfo.InvariantCulture,
-            $"to record every call would add about {cost:0} % to the CPU time of process {pid}, and {percent} % is allowed: "
-            + $"samples are recorded from now on, one in {SampleBytes >> 10} KiB on average; the same holds for other processes"));
+            $"to record every call would add about {cost:0} % {(cost < Most ? "" : "or more ")}to the CPU time of process {pid}, and {percent} % is allowed: "
+            + $"samples are recorded from now on, one in {SampleBytes >> 10} KiB on average (and so of other processes, without a word)"));
     }
 }
 

@@ -95,7 +95,7 @@ public sealed record GrowthSeries
     internal static IReadOnlyList<(long TimeNs, string Label)> ChangesOf(Profile profile, int? pid) =>
     [
         .. profile.Sampling(pid).Where(row => row.Reason != SamplingReasons.Start)
-            .Select(row => (row.TimeNs, row.SampleBytes == 0 ? "every call recorded" : $"one in {Ticks.Amount(row.SampleBytes)} sampled"))
+            .Select(row => (row.TimeNs, row.SampleBytes == 0 ? "every call recorded" : $"one in {Words.Bytes(row.SampleBytes)} sampled"))
             .Distinct(),
     ];
 

@@ -31,6 +31,28 @@ public sealed class AttachTests : IDisposable
     }
 
     [Fact]
+    public void A_recording_that_ended_with_samples_is_followed_by_one_of_every_call()
+    {
+        var done = _folder["done"];
+        using var program = Program.Start([Built.Target("stepwise"), done], new Surroundings { KeepInput = true });
+        using (var first = Attachment.Cycle(_folder, program.Pid, () =>
+        {
+            program.Step('a', done);
+            Ask("sample", "-p", $"{program.Pid}", "1TiB").Expect(0); // none of these
+            program.Step('b', done);
+        }))
+        {
+            Assert.Equal(new Sums(100, 50, 100_000, 50, 50_000), first.Report().Totals.Sums);
+            Assert.False(first.Report().Exact);
+        }
+        using var next = Attachment.Cycle(_folder, program.Pid, () => program.Step('a', done));
+        Assert.Equal(new Sums(100, 0, 100_000, 100, 100_000), next.Report().Totals.Sums);
+        Assert.True(next.Report().Exact);
+        program.EndInput();
+        Assert.Equal("", program.Wait().Expect(0).Errors);
+    }
+
+    [Fact]
     public void A_program_that_allocates_all_the_time_is_recorded_to_its_end()
     {
         var target = new SteadyTarget(_folder);

@@ -48,6 +48,7 @@ class Image {
     int descriptor() const { return descriptor_; }
     uint64_t bytes() const { return bytes_; }
     wire::region& header() const { return *reinterpret_cast<wire::region*>(base_); }
+    uint8_t* kept_bits() const { return base_ + header().kept_offset; }
     wire::ring& ring(uint32_t i) const;
     wire::slot& slot(uint32_t i) const;
     wire::node& node(uint32_t i) const;

@@ -18,21 +18,6 @@ std::string account_file(const Collector& collector) {
     return collector.path() + ".account";
 }
 
-// Polls until the process stands in a futex wait, as only a full ring makes these single-threaded targets do.
-bool comes_to_wait(pid_t pid) {
-    std::string path = "/proc/" + std::to_string(pid) + "/syscall";
-    for (int i = 0; i < 20000; i++) {
-        std::ifstream file(path);
-        std::string number;
-        file >> number;
-        if (number == "202") {
-            return true;
-        }
-        usleep(1000);
-    }
-    return false;
-}
-
 // The region that a collector in another process made, to be read after that process is gone.
 const wire::region* region_of(pid_t collector) {
     for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(collector) + "/fd")) {

@@ -47,7 +47,8 @@ Image::Image(const wire::hello& hello, const RegionSize& size) : hello_(hello), 
     uint64_t modules = paged(slots + size.slots * sizeof(wire::slot));
     uint64_t nodes = paged(modules + size.modules * sizeof(wire::module));
     uint64_t reused = paged(nodes + size.nodes * sizeof(wire::node));
-    uint64_t data = paged(reused + reused_capacity * sizeof(wire::reused_code));
+    uint64_t kept = paged(reused + reused_capacity * sizeof(wire::reused_code));
+    uint64_t data = kept + wire::kept_bytes;
     bytes_ = data + size.rings * size.ring_bytes;
     descriptor_ = memfd_create("nativeheap-test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (descriptor_ < 0 || ftruncate(descriptor_, static_cast<off_t>(bytes_)) != 0) {
@@ -64,6 +65,7 @@ Image::Image(const wire::hello& hello, const RegionSize& size) : hello_(hello), 
     region.module_offset = modules;
     region.node_offset = nodes;
     region.reused_offset = reused;
+    region.kept_offset = kept;
     region.reused_capacity = reused_capacity;
     region.ring_count = size.rings;
     region.shared_ring_count = size.shared_rings;

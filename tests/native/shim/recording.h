@@ -1,12 +1,30 @@
 // One run of one program under one collector.
 #pragma once
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include "tests/native/shim/collector.h"
 #include "tests/native/shim/ledger.h"
 #include "tests/native/shim/target.h"
 
 namespace nh::test {
+
+// Polls until the process stands in a futex wait, as only a full ring makes these single-threaded targets do.
+inline bool comes_to_wait(pid_t pid) {
+    std::string path = "/proc/" + std::to_string(pid) + "/syscall";
+    for (int i = 0; i < 20000; i++) {
+        std::ifstream file(path);
+        std::string number;
+        file >> number;
+        if (number == "202") {
+            return true;
+        }
+        usleep(1000);
+    }
+    return false;
+}
 
 struct Recording {
     Collector collector;
