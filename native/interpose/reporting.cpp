@@ -80,7 +80,8 @@ wire::sample_release_event sample_release(uintptr_t address, uint32_t order, con
 
 bool release_passes_at(const void* block, uint64_t rate) {
     auto address = reinterpret_cast<uintptr_t>(block);
-    return !sampled_blocks.holds(address) && !sampling::tells(address, rate);
+    const bool is_sample = sampled_blocks.may_hold(address) && sampled_blocks.holds(address);
+    return !is_sample && !sampling::tells(address, rate);
 }
 
 // Numbered after the real call: before it the address is not ours, and another thread's free of it must come first.
@@ -142,7 +143,7 @@ Resize::Resize(Hook& hook, wire::marker entry, void* old_block, size_t bytes)
       numbered_by_(transport::recording_mark()) {
     if (__builtin_expect(is_apart(), 0)) {
         // The moment the real call returns, the old address may be another block's, sampled too.
-        is_sample_ = sampled_blocks.remove(old_address_, &old_);
+        is_sample_ = sampled_blocks.may_hold(old_address_) && sampled_blocks.remove(old_address_, &old_);
         const uint64_t rate = sampling::rate();
         if (!is_sample_ && rate != 0 && !sampling::tells(old_address_, rate)) {
             old_address_ = 0;  // nobody is to hear of it

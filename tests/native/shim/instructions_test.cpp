@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstddef>
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -34,7 +35,8 @@ std::map<std::string, double> golden() {
 // all that is measured.
 class Counted {
   public:
-    Counted(const std::string& way, bool shim, const std::vector<std::string>& settings = {}) {
+    // sampling: what the collector says from the beginning; 0: what the settings say.
+    Counted(const std::string& way, bool shim, const std::vector<std::string>& settings = {}, uint64_t sampling = 0) {
         char file[] = "/tmp/nativeheap-callgrind-XXXXXX";
         int descriptor = mkstemp(file);
         close(descriptor);
@@ -42,6 +44,8 @@ class Counted {
         size.ring_bytes = 1 << 23;
         Collector collector(size);
         collector.clock_stands = true;  // no time events
+        collector.spoiled_offset = sampling == 0 ? 0 : offsetof(wire::region, sampling);
+        collector.spoiled_value = sampling;
         collector.start();
         std::vector<std::string> command = {"valgrind",
                                             "-q",
@@ -87,10 +91,10 @@ void expect_golden(const std::string& name, double figure) {
 }
 
 // Beyond what the program and its allocator need.
-void expect_cost(const std::string& way, const std::string& name, bool exact,
-                 const std::vector<std::string>& settings) {
+void expect_cost(const std::string& way, const std::string& name, bool exact, const std::vector<std::string>& settings,
+                 uint64_t sampling = 0) {
     Counted without(way, false);
-    Counted with(way, true, settings);
+    Counted with(way, true, settings, sampling);
     ASSERT_GT(without.a_pair(), 50);
     if (exact) {
         EXPECT_GE(with.recorded(), Counted::pairs);
@@ -110,6 +114,11 @@ TEST(Instructions, of_a_pair_on_varying_paths) {
 
 TEST(Instructions, of_a_pair_that_is_not_sampled) {
     expect_cost("repeated", "sampled", false, {"NATIVEHEAP_SAMPLE=512KiB"});
+}
+
+TEST(Instructions, of_a_pair_that_is_not_sampled_while_blocks_are_kept_that_were_recorded_exactly) {
+    const uint64_t kept = wire::sampling_kept | uint64_t{20} << wire::sampling_bits_shift;
+    expect_cost("repeated", "kept", false, {}, kept | uint64_t{512} << 10);
 }
 
 }  // namespace
