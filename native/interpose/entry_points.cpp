@@ -1,7 +1,7 @@
 // The exported allocation functions: let pass, or guard, delegate, return. No policy here; see reporting.cpp.
 //
-// What passes while births are sampled is forwarded by a jump; everything else jumps to the function that records it, which is
-// entered as if the program had called it: its caller's frame is the program's.
+// What passes while births are sampled is forwarded by a jump; everything else jumps to the function that records it,
+// which is entered as if the program had called it: its caller's frame is the program's.
 #include <errno.h>
 
 #include "native/interpose/hook.h"

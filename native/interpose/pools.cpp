@@ -33,8 +33,7 @@ NH_CALLABLE void nativeheap_block_allocated(const void* block, size_t bytes) {
 }
 
 NH_CALLABLE void nativeheap_block_freed(const void* block) {
-    if (block != nullptr &&
-        !nh::interpose::release_passes_quickly(reinterpret_cast<const void*>(marked(block)))) {
+    if (block != nullptr && !nh::interpose::release_passes_quickly(reinterpret_cast<const void*>(marked(block)))) {
         record_freed(block);
     }
 }

@@ -9,8 +9,8 @@
 
 namespace nh::interpose {
 
-// A call gave a new block (null: it failed, nothing is reported; nor is it without a hook). While births are sampled, one
-// of those that sampling::passes() did not let pass.
+// A call gave a new block (null: it failed, nothing is reported; nor is it without a hook). While births are sampled,
+// one of those that sampling::passes() did not let pass.
 void report_alloc(Hook& hook, wire::marker entry, const void* block, size_t bytes);
 
 // A block is about to be released.

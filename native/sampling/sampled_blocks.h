@@ -18,8 +18,8 @@ class SampledBlocks {
         uint64_t mean;  // at which it was sampled
     };
 
-    // Reserves 44 MB of address space, or less where that is more than `most_bytes` (0: no limit), and then has room for
-    // fewer blocks; pages are used as blocks come. False when there is none: no block is in then, nor can be added.
+    // Reserves 44 MB of address space, or less where that is more than `most_bytes` (0: no limit), and then has room
+    // for fewer blocks; pages are used as blocks come. False when there is none: no block is in then, nor can be added.
     // Called again, it forgets all blocks, while nothing is recorded.
     bool open(uint64_t most_bytes = 0);
 

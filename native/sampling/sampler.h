@@ -22,8 +22,8 @@
 
 namespace nh::sampling {
 
-// What the collector says (region.sampling in records.def). 0: every call is recorded, and nothing here matters. Whoever
-// needs it more than once for one call looks once.
+// What the collector says (region.sampling in records.def). 0: every call is recorded, and nothing here matters.
+// Whoever needs it more than once for one call looks once.
 inline uint64_t rate() {
     return __atomic_load_n(&transport::shown_page.header.sampling, __ATOMIC_RELAXED);
 }
@@ -55,8 +55,8 @@ __attribute__((visibility("hidden")));
     return false;
 }
 
-// Whether an allocation that passes() did not let pass is recorded at that rate, which is not 0; the thread's next point
-// is drawn.
+// Whether an allocation that passes() did not let pass is recorded at that rate, which is not 0; the thread's next
+// point is drawn.
 bool takes(size_t bytes, uint64_t rate);
 
 // Whether any allocation of this process may have passed. False is certain for whoever frees a block that did.

@@ -26,7 +26,8 @@ constexpr uint32_t most_path_bytes = 107;  // of a Unix socket, without the endi
 // An eighth of what this process may map: what is ours must not be what makes its own allocations fail. 0: no limit.
 uint64_t region_limit();
 
-// Bounded wait. On Joined::yes the region is mapped, checked and shown (shown_page.h); no descriptor stays open in any case.
+// Bounded wait. On Joined::yes the region is mapped, checked and shown (shown_page.h); no descriptor stays open in any
+// case.
 Joined join(const Greeting& greeting, Region* out);
 
 }  // namespace nh::transport

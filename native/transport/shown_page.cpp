@@ -15,8 +15,8 @@ bool is_shown;
 }  // namespace
 
 bool show_page(int descriptor) {
-    is_shown = !kernel::is_error(
-        kernel::mmap(&shown_page, sizeof(shown_page), PROT_READ, MAP_SHARED | MAP_FIXED, descriptor));
+    is_shown =
+        !kernel::is_error(kernel::mmap(&shown_page, sizeof(shown_page), PROT_READ, MAP_SHARED | MAP_FIXED, descriptor));
     return is_shown;
 }
 

@@ -1,5 +1,5 @@
-// Hazard: a ring that fills up in the midst of an allocation. fill COUNT: so many blocks of 64 bytes, and then the free of
-// each. Without stdio, which would allocate.
+// Hazard: a ring that fills up in the midst of an allocation. fill COUNT: so many blocks of 64 bytes, and then the free
+// of each. Without stdio, which would allocate.
 #include <stdlib.h>
 
 enum { most = 1 << 16 };

@@ -1,6 +1,6 @@
-// Hazard: births that are recorded all, then as samples, then all again, while blocks of each time live on into the next.
-// Each byte of standard input is a step; the file that is named gets one byte for each that is done. Two threads take
-// half of each step. The steps:
+// Hazard: births that are recorded all, then as samples, then all again, while blocks of each time live on into the
+// next. Each byte of standard input is a step; the file that is named gets one byte for each that is done. Two threads
+// take half of each step. The steps:
 //   a  1,000 blocks of 1,000 bytes, kept
 //   b  300 of these are freed
 //   c  300 more of these are freed, and 100 grow to 2,000 bytes
@@ -21,7 +21,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { threads = 2, of_a = 500, small_of_d = 10000, large_of_d = 200, of_g = 1000, times_g = 50, of_h = 250, of_i = 500 };
+enum {
+    threads = 2,
+    of_a = 500,
+    small_of_d = 10000,
+    large_of_d = 200,
+    of_g = 1000,
+    times_g = 50,
+    of_h = 250,
+    of_i = 500
+};
 
 static void* a[threads][of_a];
 static void* small[threads][small_of_d];

@@ -32,7 +32,7 @@ struct Event {
     uint64_t time_ns;
     uint64_t address, size, old_address;
     uint32_t node, order, old_order, result;  // result: of a release, among_samples
-    uint64_t mean;      // of samples
+    uint64_t mean;                            // of samples
     uint32_t cut_ring;
     uint64_t cut;
 };
