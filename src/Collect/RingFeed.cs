@@ -230,7 +230,7 @@ internal sealed unsafe class RingFeed
         operation.Node = record->Node;
         operation.Rate = (byte)rate;
         heap.Threads[_thread].LastBirth = address;
-        heap.Streams[_stream].Add(heap.BytesOfSample(rate, address, operation.Bytes, _timeMs), _shared.Pass);
+        heap.Streams[_stream].Add(heap.BytesOfSample(operation), _shared.Pass);
         heap.Submit(operation);
     }
 
