@@ -26,6 +26,9 @@ NH_CALLABLE int nativeheap_attach(const char* settings) {
     if (result == attach_result::done &&
         !((came_with_program() || nh::interpose::hook_modules()) && nh::interpose::hook_mappings())) {
         nh::process::end_session();
+        if (!came_with_program()) {
+            nh::interpose::unhook_modules();
+        }
         result = attach_result::cannot_hook;
     }
     return static_cast<int>(result);

@@ -21,6 +21,7 @@
 #include "native/interpose/real.h"
 #include "native/interpose/signal_actions.h"
 #include "native/process/elf_lookup.h"
+#include "native/process/errno_scope.h"
 #include "native/process/session.h"
 #include "native/transport/kernel.h"
 
@@ -436,6 +437,7 @@ void hook(void* argument) {
 
 // For what other libraries allocate in their constructors the first call of ours is early enough, and mostly there.
 __attribute__((constructor)) void hook_extensions_before_main() {
+    process::ErrnoScope keep;
     real();
     if (process::came_with_program()) {
         process::start_once();

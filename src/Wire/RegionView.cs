@@ -114,7 +114,6 @@ public sealed unsafe class RegionView
     {
         get => Volatile.Read(ref _region->Paused) != 0;
         set => Volatile.Write(ref _region->Paused, value ? 1u : 0);
-        }
     }
 
     /// <summary>Tells targets which births they record from now on.</summary>
