@@ -40,8 +40,8 @@ public sealed record MappedTotals(
         var sum = new MappedTotals(0, 0, 0, 0, 0, null, 0);
         foreach (var row in trace.MappedTotals().Where(row => selection.Contains(row.Process)))
         {
-            var isReserved = locations[trace.Stacks.Location(row.Stack)] is
-                { Kind: FrameKind.Entry, Offset: (ulong)EntryPoint.MmapNone };
+            var entry = locations[trace.Stacks.Location(row.Stack)];
+            var isReserved = entry is { Kind: FrameKind.Entry, Offset: (ulong)EntryPoint.MmapNone };
             checked
             {
                 sum = sum with
