@@ -349,9 +349,10 @@ attach_result given_settings(const char* text, Settings* out) {
     return read_attach_text(text, out) ? attach_result::done : attach_result::bad_settings;
 }
 
-// Also of the process that this one was forked from. The memory that a detach leaves behind is no region.
+// Also of the process that this one was forked from, if its children are followed. The memory that a detach leaves
+// behind is no region.
 attach_result settings_of_before(Settings* out) {
-    if (way.socket[0] == 0 || own.header->magic != wire::region_magic) {
+    if (way.socket[0] == 0 || own.header->magic != wire::region_magic || (!follow_children && !has_joined())) {
         return attach_result::not_recording;
     }
     if (!is_forsaken()) {

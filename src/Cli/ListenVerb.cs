@@ -49,6 +49,7 @@ internal static class ListenVerb
             "Records the programs that others start with LD_PRELOAD=…/libnativeheap.so NATIVEHEAP_SOCKET=PATH, until it is interrupted.",
             "nativeheap listen --socket /run/user/1000/nativeheap -o traces",
             "nativeheap listen --socket /run/user/1000/nativeheap -o traces --snapshot-limit 90% --snapshot-signal USR2",
+            "nativeheap listen --socket /run/user/1000/nativeheap -o traces --no-takeover",
             "nativeheap listen --socket /run/user/1000/nativeheap -o traces --mmap",
             "nativeheap listen --socket /run/user/1000/nativeheap -o traces --max-overhead 20%")
         {

@@ -8,6 +8,7 @@ public sealed class TakeoverTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
+    [Trait("repeated", "yes")]
     [InlineData(Signals.Kill)]
     [InlineData(Signals.Terminate)]
     public void What_happens_after_each_restart_is_counted_exactly(int signal)
@@ -103,6 +104,35 @@ public sealed class TakeoverTests : IDisposable
         Assert.Equal(new Sums(900, 0, 900_000, 900, 900_000), report.Totals.Sums);
         Assert.True(report is { Complete: true, LostEvents: 0 });
         Assert.All(children, child => Assert.Equal(0, next.Collector.CountTraces(child)));
+    }
+
+    [Fact]
+    public void What_a_programs_environment_asks_for_holds_on()
+    {
+        var done = _folder["done"];
+        using var first = Listening.Start(_folder);
+        var environment = new Dictionary<string, string?>(first.Around.Environment)
+        {
+            ["NATIVEHEAP_SAMPLE"] = "1KiB",
+            ["NATIVEHEAP_FOLLOW"] = "no",
+        };
+        using var program = Program.Start(
+            [Built.Target("family"), done], first.Around with { KeepInput = true, Environment = environment });
+        program.Step('f', done);
+        program.Step('a', done);
+        using var last = Start(first, "stepwise", _folder["last"]);
+        last.Step('a', _folder["last"]);
+        first.End(Signals.Kill);
+        using var next = Successor.Start(_folder);
+        next.AwaitTakeover(program.Pid);
+        next.AwaitTakeover(last.Pid); // and nobody in between
+        program.Step('a', done);
+        program.EndInput();
+        Assert.Equal("", program.Wait().Expect(5).Errors);
+        var report = Listening.Read(next.Collector.TraceOf(program.Pid, 2));
+        Assert.False(report.Exact);
+        Assert.Equal(program.Pid, Assert.Single(report.Processes).Pid);
+        Assert.Equal(2, next.Said.Split("took over process ").Length - 1);
     }
 
     [Fact]
