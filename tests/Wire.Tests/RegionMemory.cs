@@ -33,7 +33,7 @@ internal sealed unsafe partial class RegionMemory : IDisposable
     /// <summary>A region with rings of 4 KiB, ready to be used.</summary>
     public static RegionMemory Make()
     {
-        var layout = new RegionLayout(Shape, 4096);
+        var layout = new RegionLayout(Shape, 4096, keepsBlocks: true);
         var memory = new RegionMemory(layout.RegionBytes);
         layout.Write(memory.Start, 0, 1);
         return memory;

@@ -32,6 +32,7 @@ public sealed unsafe class RegionViewTests
             Part(view.NodeAt(0), shape.NodeCapacity * NodeRecord.StatedSize),
             Part(view.ReusedAt(0), shape.ReusedCapacity * ReusedCodeRecord.StatedSize),
             (view.CopyOffset, view.CopyOffset + CopyWindow.WholeBytes),
+            (view.Header->KeptOffset, view.Header->KeptOffset + WireConstants.KeptBytes),
         };
         for (var i = 0; i < shape.RingCount; i++)
         {
@@ -47,6 +48,27 @@ public sealed unsafe class RegionViewTests
 
         (ulong, ulong) Part(void* start, int bytes) =>
             ((ulong)((byte*)start - memory.Start), (ulong)((byte*)start - memory.Start) + (ulong)bytes);
+    }
+
+    [Fact]
+    public void Marks_of_kept_blocks_stand_in_their_bits_alone_and_the_word_names_them_whole()
+    {
+        using var memory = RegionMemory.Make();
+        var view = new RegionView(memory.Start, memory.Bytes);
+        var bits = memory.Start + view.Header->KeptOffset;
+        view.MarkKept(9, true);
+        view.MarkKept(10, true);
+        view.MarkKept((8 * WireConstants.KeptBytes) - 1, true); // the last there is
+        Assert.Equal((0, 6, 0, 128), (bits[0], bits[1], bits[2], bits[WireConstants.KeptBytes - 1]));
+        view.MarkKept(9, false);
+        Assert.Equal(4, bits[1]);
+        view.ClearKept((int)WireConstants.MostKeptBits);
+        Assert.Equal((0, 0), (bits[1], bits[WireConstants.KeptBytes - 1]));
+
+        view.Sample(1UL << 40, kept: true, bits: 26);
+        Assert.Equal((1UL << 40) | (1UL << 63) | (26UL << 56), view.Header->Sampling);
+        view.Sample(0, kept: false, bits: 0);
+        Assert.Equal(0UL, view.Header->Sampling);
     }
 
     [Theory]

@@ -39,6 +39,7 @@ internal static class SeccompCheck
         new("sendto", 44, 3, 0, 64, 0x4000),
         new("recvmsg", 47, 3, 0, 0x40000000),
         new("mmap", 9, 0, 1 << 20, 3, 1, 3, 0), // the region
+        new("mmap", 9, 0, 4096, 1, 0x11, 3, 0), // its first page once more
         new("madvise", 28, 0, 4096, 16),
         new("munmap", 11),
         new("mremap", 25, 0, 4096, 4096, 3),

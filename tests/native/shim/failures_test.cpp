@@ -175,6 +175,7 @@ TEST(Handshake, a_region_that_is_not_as_promised_is_not_used) {
         {"no slots", offsetof(wire::region, slot_count), 1ull << 32},
         {"node count", offsetof(wire::region, node_capacity), 0xFFFFFFFF},
         {"a ring's data", 4096 + offsetof(wire::ring, data_offset), 1ull << 40},
+        {"bits of kept blocks outside of it", offsetof(wire::region, kept_offset), 1ull << 40},
         {"a ring's capacity", 4096 + offsetof(wire::ring, capacity), 5000},
         {"a huge ring", 4096 + offsetof(wire::ring, capacity), 1ull << 63},
     };
