@@ -403,7 +403,7 @@ internal sealed class BatchFiller
         }
     }
 
-    // All leaves that are the same stack together. There are few of them, so each commit has all.
+    // All leaves that are the same stack together.
     private static void FillMapped(TrackedProcess process, TraceBatch to, bool mayWait)
     {
         if (process.KnownMapped is not { Changed: true } mapped)
@@ -412,7 +412,7 @@ internal sealed class BatchFiller
         }
 
         mapped.Changed = !process.ResolveMapped(mayWait);
-        foreach (var same in mapped.Stacks.Where(stack => stack.StackId != 0).GroupBy(stack => stack.StackId))
+        foreach (var same in mapped.TakeChanged())
         {
             to.MappedTotals.Add(new MappedTotalRow(
                 process.Id,

@@ -19,9 +19,11 @@ internal static class Everything
         rows += reader.Threads().LongCount() + reader.ThreadShares().LongCount();
         rows += reader.Code().LongCount() + reader.Methods().LongCount();
         rows += reader.LedgerGauges().LongCount() + reader.GcPauses().LongCount() + reader.Sampling().LongCount();
+        rows += reader.MappedTotals().LongCount() + reader.MappedPeaks().LongCount();
         foreach (var snapshot in reader.Snapshots())
         {
             rows += reader.SnapshotTotals(snapshot).LongCount() + reader.SnapshotTypes(snapshot).LongCount();
+            rows += reader.SnapshotMapped(snapshot).LongCount();
             rows += reader.Processes.Sum(process => reader.Blocks(snapshot, process.Id).LongCount());
         }
 

@@ -40,6 +40,40 @@ public sealed class OpeningTests : IDisposable
     }
 
     [Fact]
+    public void A_trace_of_before_mappings_has_none_and_one_of_today_has_those_that_were_written()
+    {
+        var path = SampleTrace.Build().Meta("mappings", 1)
+            .Row(
+                "mapped_total", ("process_id", 1), ("stack_id", 1), ("mappings", 3), ("mapped_bytes", 30), ("unmappings", 1),
+                ("unmapped_bytes", 20), ("peak_mappings", 2), ("peak_bytes", 25))
+            .Row("mapped_peak", ("process_id", 1), ("mappings", 2), ("bytes", 25), ("time_ns", 7))
+            .Row("snapshot_mapped", ("snapshot_id", 1), ("process_id", 1), ("stack_id", 1), ("mappings", 2), ("bytes", 9))
+            .Write(_folder["a.nheap"]);
+        var (process, stack) = (new Model.ProcessId(1), new Model.StackId(1));
+        using (var reader = TraceReader.Open(path))
+        {
+            Assert.True(reader.Info.RecordsMappings);
+            Assert.Equal(new MappedTotalRow(process, stack, 3, 30, 1, 20, 2, 25), Assert.Single(reader.MappedTotals()));
+            Assert.Equal(new MappedPeakRow(process, 2, 25, 7), Assert.Single(reader.MappedPeaks()));
+            Assert.Equal(new SnapshotRow(process, stack, 2, 9), Assert.Single(reader.SnapshotMapped(new Snapshot(1, null, "asked", 0))));
+        }
+
+        TraceBuilder.Alter(path, "UPDATE mapped_total SET unmapped_bytes = 31");
+        using (var reader = TraceReader.Open(path))
+        {
+            Assert.Throws<TraceException>(() => reader.MappedTotals().Count());
+        }
+
+        TraceBuilder.Alter(path, "DROP TABLE mapped_total");
+        Assert.Contains("mapped_total is missing", Assert.Throws<TraceException>(() => TraceReader.Open(path)).Message, StringComparison.Ordinal);
+        TraceBuilder.Alter(path, "DROP TABLE mapped_peak; DROP TABLE snapshot_mapped; PRAGMA user_version = 4");
+        using var older = TraceReader.Open(path);
+        Assert.Empty(older.MappedTotals());
+        Assert.Empty(older.MappedPeaks());
+        Assert.Empty(older.SnapshotMapped(new Snapshot(1, null, "asked", 0)));
+    }
+
+    [Fact]
     public void What_a_killed_collector_left_in_the_log_is_read_and_neither_file_changes()
     {
         var path = KilledInTheMiddle();

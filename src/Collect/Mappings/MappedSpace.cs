@@ -18,6 +18,7 @@ internal sealed class MappedSpace
     private readonly Dictionary<uint, MappingOperation> _parked = [];
     private readonly MappedRanges _ranges = new();
     private uint _last; // the number applied last
+    private ulong _epochTaken;
 
     /// <summary>Mappings and their bytes now, and at their peak.</summary>
     public LiveTotal Live { get; } = new();
@@ -33,6 +34,23 @@ internal sealed class MappedSpace
 
     /// <summary>Anything to write since the last commit.</summary>
     public bool Changed { get; set; } = true;
+
+    /// <summary>The stacks whose rows have changed since the last call, by the trace's stack, with all leaves that are the same one;
+    /// those that are not known yet stay changed.</summary>
+    public IReadOnlyList<IGrouping<int, MappedStack>> TakeChanged()
+    {
+        if (_epochTaken != Live.Epoch)
+        {
+            // What a stack had at a peak that was passed since is what it has.
+            Stacks.ForEach(stack => stack.Changed |= stack.KeepsPeak(_epochTaken));
+            _epochTaken = Live.Epoch;
+        }
+
+        var changed = Stacks.Where(stack => stack is { Changed: true, StackId: not 0 }).Select(stack => stack.StackId).ToHashSet();
+        var groups = Stacks.Where(stack => changed.Contains(stack.StackId)).GroupBy(stack => stack.StackId).ToList();
+        Stacks.ForEach(stack => stack.Changed &= stack.StackId == 0);
+        return groups;
+    }
 
     /// <summary>Takes what a number stands for; it is applied now or when its turn has come.</summary>
     public void Submit(uint order, in MappingOperation operation)

@@ -12,6 +12,9 @@ internal sealed class MappedStack(uint node, uint firstMs)
 
     public uint FirstMs => firstMs;
 
+    /// <summary>Its row is not what it was when that was taken last.</summary>
+    public bool Changed { get; set; }
+
     /// <summary>The trace's stack, 0 until it is known.</summary>
     public int StackId { get; set; }
 
@@ -30,6 +33,9 @@ internal sealed class MappedStack(uint node, uint firstMs)
     /// <summary>What was mapped at the process's peak.</summary>
     /// <param name="epoch">Of that peak, as <see cref="Heap.LiveTotal.Epoch"/>.</param>
     public (long Mappings, long Bytes) AtPeak(ulong epoch) => _epoch == epoch ? _atPeak : Live;
+
+    /// <summary>Whether what it had at that peak is not what it has.</summary>
+    public bool KeepsPeak(ulong epoch) => _epoch == epoch;
 
     /// <param name="bytes">Of the new mapping.</param>
     /// <param name="epoch">Before it.</param>
@@ -52,6 +58,7 @@ internal sealed class MappedStack(uint node, uint firstMs)
 
     private void KeepPeak(ulong epoch)
     {
+        Changed = true;
         if (_epoch != epoch)
         {
             _epoch = epoch;

@@ -58,6 +58,43 @@ public class MappedSpaceTests
     }
 
     [Fact]
+    public void Rows_that_are_taken_as_they_change_are_in_the_end_those_of_all_stacks()
+    {
+        var random = new Random(4);
+        var rows = new Dictionary<int, (long, long, long)>();
+        for (var i = 0; i < 5000; i++)
+        {
+            var (start, count, node) = (1 + random.Next(Pages), 1 + random.Next(40), (uint)random.Next(1, 20));
+            Submit(random.Next(2) == 0 ? MappingKind.Map : MappingKind.Unmap, start, count, node);
+            if (i % 7 == 0)
+            {
+                // Two leaves are one stack; some are known late.
+                _space.Stacks.ForEach(stack => stack.StackId = random.Next(3) == 0 ? 1 + ((int)stack.Node / 2) : stack.StackId);
+                Take();
+            }
+        }
+
+        _space.Stacks.ForEach(stack => stack.StackId = 1 + ((int)stack.Node / 2));
+        Take();
+        Assert.Empty(_space.TakeChanged());
+        Assert.Equal(
+            _space.Stacks.GroupBy(stack => stack.StackId).ToDictionary(same => same.Key, Row).OrderBy(row => row.Key),
+            rows.OrderBy(row => row.Key));
+
+        void Take()
+        {
+            foreach (var same in _space.TakeChanged())
+            {
+                rows[same.Key] = Row(same);
+            }
+        }
+
+        (long, long, long) Row(IEnumerable<MappedStack> same) => (
+            same.Sum(stack => stack.Mappings), same.Sum(stack => stack.UnmappedBytes),
+            same.Sum(stack => stack.AtPeak(_space.Live.Epoch).Bytes));
+    }
+
+    [Fact]
     public void Numbers_that_come_early_wait_for_those_before_them()
     {
         var map = new MappingOperation(MappingKind.Map, Page, Page, 7);

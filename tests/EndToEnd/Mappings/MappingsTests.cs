@@ -107,6 +107,20 @@ public sealed class MappingsTests : IDisposable
     }
 
     [Fact]
+    public void Queries_find_them_by_the_function_that_called()
+    {
+        using var recording = Run("cases");
+        recording.Outcome.Expect(0);
+        var query = File.ReadAllText(Path.Combine(Built.Root, "docs/queries.md"))
+            .Split("```sql\n").Skip(1).Select(part => part[..part.IndexOf("```", StringComparison.Ordinal)])
+            .Single(sql => sql.Contains("FROM mapped_total", StringComparison.Ordinal));
+        var rows = recording.Ask(query);
+
+        Assert.Equal(["reserve", 1L, Page << 18, Page << 18], rows[0]);
+        Assert.Contains(rows, row => row.SequenceEqual(["cut_to_nothing", 1L, 9 * Page, 0L]));
+    }
+
+    [Fact]
     public void The_peak_is_of_mapped_bytes_and_its_stacks_are_those_of_that_moment()
     {
         using var recording = Run("cases");
