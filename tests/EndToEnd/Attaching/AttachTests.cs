@@ -45,9 +45,18 @@ public sealed class AttachTests : IDisposable
             Assert.Equal(new Sums(100, 50, 100_000, 50, 50_000), first.Report().Totals.Sums);
             Assert.False(first.Report().Exact);
         }
-        using var next = Attachment.Cycle(_folder, program.Pid, () => program.Step('a', done));
-        Assert.Equal(new Sums(100, 0, 100_000, 100, 100_000), next.Report().Totals.Sums);
-        Assert.True(next.Report().Exact);
+        using (var next = Attachment.Cycle(_folder, program.Pid, () => program.Step('a', done)))
+        {
+            Assert.Equal(new Sums(100, 0, 100_000, 100, 100_000), next.Report().Totals.Sums);
+            Assert.True(next.Report().Exact);
+        }
+        using var last = Attachment.Cycle(_folder, program.Pid, () =>
+        {
+            program.Step('a', done);
+            Ask("sample", "-p", $"{program.Pid}", "1TiB").Expect(0);
+            program.Step('a', done);
+        });
+        Assert.Equal(new Sums(100, 0, 100_000, 100, 100_000), last.Report().Totals.Sums);
         program.EndInput();
         Assert.Equal("", program.Wait().Expect(0).Errors);
     }
