@@ -44,6 +44,7 @@ uint64_t sample_tag() {
 // A block was recorded because all were, and meanwhile births are sampled. The collector may know by now which frees it
 // wants to hear of, and this block may have come too late for that.
 [[gnu::noinline]] void keep(uintptr_t address) {
+    sampling::begin();
     if (!sampled_blocks.add(address, {})) {
         process::count_missed_call();
     }

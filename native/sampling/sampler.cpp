@@ -68,17 +68,21 @@ void start(const uint8_t* kept, uint64_t seed) {
 
 void sample_at(uint64_t mean) {
     __atomic_store_n(&transport::shown_page.header.sampling, mean, __ATOMIC_RELEASE);
-    __atomic_store_n(&has_begun_, true, __ATOMIC_RELEASE);
+    begin();
 }
 
 void stop() {
     transport::hide_page();
 }
 
-bool takes(size_t bytes, uint64_t rate) {
-    if (!has_begun()) {
+void begin() {
+    if (!has_begun()) {  // all threads read it: it is written once
         __atomic_store_n(&has_begun_, true, __ATOMIC_RELAXED);
     }
+}
+
+bool takes(size_t bytes, uint64_t rate) {
+    begin();
     const uint64_t mean = mean_of(rate);
     const size_t before = points.rate == rate ? points.before : distance(mean, next_random()) - 1;
     const bool taken = bytes >= before;

@@ -59,11 +59,13 @@ __attribute__((visibility("hidden")));
 // point is drawn.
 bool takes(size_t bytes, uint64_t rate);
 
-// Whether any allocation of this process may have passed. False is certain for whoever frees a block that did.
+// Whether births may have been sampled in this process. False is certain for whoever frees a block that was let pass or
+// is among the sampled ones.
 extern bool has_begun_ __attribute__((visibility("hidden")));
 inline bool has_begun() {
     return __atomic_load_n(&has_begun_, __ATOMIC_RELAXED);
 }
+void begin();
 
 // Whether the free of a block that is no sample is told at that rate: the block may have been recorded when all were.
 bool tells(uintptr_t address, uint64_t rate);
