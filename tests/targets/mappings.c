@@ -4,8 +4,9 @@
 // mappings cases: each way once, each in a function of its own. threads N: N threads map, cut and unmap what any of
 // them has mapped. fork: a child maps and unmaps, also what it has inherited; its account stands behind its pid.
 // signals N: N handlers of a timer map and unmap, while the program allocates; exact but for what is missed. wait:
-// maps, waits for the end of its input, and goes on with its cases. who: tells whose functions it would call. mark:
-// maps, has a snapshot `half` taken, and maps on. churn N: N pairs, for taking the time.
+// maps, waits for the end of its input, and goes on with its cases. pause: maps and unmaps before, in and after a
+// pause. who: tells whose functions it would call. mark: maps, has a snapshot `half` taken, and maps on. churn N: N
+// pairs, for taking the time.
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -399,6 +400,20 @@ static void wait_and_go_on(void) {
     _exit(0);
 }
 
+// In a pause nothing is born, and what was born before is seen to end. The kernel's account is not the recording's
+// then.
+static void pause_and_go_on(void) {
+    void* before = usual(4);
+    born(4);
+    must(nativeheap_stop() == 0);
+    void* unseen_one = usual(5);
+    unmap(before, 4);
+    over(4, 1);
+    must(nativeheap_start() == 0);
+    unmap(unseen_one, 5);
+    map_not_whole_pages();
+}
+
 static void tell_whose(void) {
     void* functions[] = {(void*)mmap, (void*)munmap, (void*)mremap, dlsym(RTLD_DEFAULT, "mmap64")};
     for (int i = 0; i < 4; i++) {
@@ -424,6 +439,8 @@ int main(int count, char** arguments) {
         must(nativeheap_mark("half") == 0);
         grow();
         map_shared();
+    } else if (strcmp(what, "pause") == 0) {
+        pause_and_go_on();
     } else if (strcmp(what, "who") == 0) {
         tell_whose();
         return 0;

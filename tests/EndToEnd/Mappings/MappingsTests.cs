@@ -107,6 +107,13 @@ public sealed class MappingsTests : IDisposable
     }
 
     [Fact]
+    public void What_is_mapped_in_a_pause_is_not_counted_and_what_ends_in_it_is()
+    {
+        using var recording = Run("pause");
+        Assert.Equal(MappedSums.ParseTarget(recording.Outcome.Expect(0).Output), MappedSums.Of(recording.TracePath));
+    }
+
+    [Fact]
     public void Queries_find_them_by_the_function_that_called()
     {
         using var recording = Run("cases");
