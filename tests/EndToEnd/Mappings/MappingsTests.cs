@@ -26,7 +26,7 @@ public sealed class MappingsTests : IDisposable
         [
             ("map_not_whole_pages", 2, 1), ("cut_tail", 6, 1), ("cut_head", 7, 1), ("cut_hole", 7, 1), ("unmap_across", 4, 2),
             ("map_over", 8, 2), ("map_file_over", 7, 1), ("grow", 400, 1), ("shrink", 5, 1), ("move_over", 6, 2), ("move_a_part", 24, 2),
-            ("map_shared", 12, 2), ("reserve", 1 << 18, 1), ("by_look_up", 7, 1), ("unseen", 5, 1),
+            ("map_shared", 12, 2), ("reserve", 1 << 18, 1), ("by_look_up", 7, 1), ("fail", 2, 1), ("unseen", 5, 1),
         ];
         foreach (var (function, pages, mappings) in expected)
         {
