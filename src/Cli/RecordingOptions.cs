@@ -93,6 +93,6 @@ internal sealed class RecordingOptions
     public static Option<int?> MaxOverheadOption() => Quantities.PercentOption(
         "--max-overhead",
         1,
-        1000,
+        200,
         "Record samples from the moment on at which every call would add more than this to a process's CPU time, by an estimate over about a second; say so, and stay with it.");
 }

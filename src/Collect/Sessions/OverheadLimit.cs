@@ -10,7 +10,7 @@ namespace NativeHeap.Collect.Sessions;
 /// (docs/decisions/023), against the CPU time that the kernel counts for the process. <see cref="Look"/> is for one
 /// thread.
 /// </summary>
-/// <param name="percent">Most CPU time of ours in a process for each 100 of its own; at least 1.</param>
+/// <param name="percent">Most CPU time of ours in a process for each 100 of its own; 1 to 200.</param>
 /// <param name="post">Runs something on the drain's thread.</param>
 /// <param name="say">Told the first time that births of a process are sampled. On the drain's thread.</param>
 internal sealed class OverheadLimit(int percent, Action<Action<Recording>> post, Action<string> say)
@@ -23,7 +23,7 @@ internal sealed class OverheadLimit(int percent, Action<Action<Recording>> post,
     private const double Death = 25;
     private const double NewNode = 400; // of the calling-context tree: a frame that was never seen below its caller
 
-    private const double Most = 1000; // percent; what is more is said to be that
+    private const double Most = 300; // percent; beyond it the estimate is more than all that there was, and says no more
 
     private const ulong WindowNs = 1_000_000_000;
     private const long LeastCpuNs = 200_000_000; // the kernel counts in steps of 10 ms, and what costs little is let be
