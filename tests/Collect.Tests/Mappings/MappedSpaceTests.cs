@@ -95,6 +95,21 @@ public class MappedSpaceTests
     }
 
     [Fact]
+    public void A_row_is_taken_again_when_the_peak_that_it_tells_of_is_passed()
+    {
+        Submit(MappingKind.Map, 1, 5, 1);
+        Submit(MappingKind.Unmap, 1, 3);
+        _space.Stacks[0].StackId = 1;
+        Assert.Equal(5 * (long)Page, Assert.Single(Assert.Single(_space.TakeChanged())).AtPeak(_space.Live.Epoch).Bytes);
+
+        Submit(MappingKind.Map, 10, 20, 2);
+        _space.Stacks[1].StackId = 2;
+        Assert.Equal(
+            [2 * (long)Page, 20 * (long)Page],
+            _space.TakeChanged().Select(same => same.Sum(stack => stack.AtPeak(_space.Live.Epoch).Bytes)));
+    }
+
+    [Fact]
     public void Numbers_that_come_early_wait_for_those_before_them()
     {
         var map = new MappingOperation(MappingKind.Map, Page, Page, 7);
