@@ -40,14 +40,6 @@ bool is_stood_in_for(int number) {
     return marks_snapshots(number) || number == static_cast<int>(parking_signal());
 }
 
-void note_change(int number, bool by_default) {
-    if (marks_snapshots(number)) {
-        note_signal_change(by_default);
-    } else if (!by_default) {
-        leave_parking_signal();
-    }
-}
-
 }  // namespace
 
 namespace nh::interpose {
@@ -78,10 +70,14 @@ NH_EXPORT int sigaction(int number, const struct sigaction* action, struct sigac
         by_default = (action->sa_flags & SA_SIGINFO) == 0 && action->sa_handler == SIG_DFL;
         given = !by_default ? *action : marks_snapshots(number) ? snapshot_action() : parking_action();
     }
+    const bool is_given_away = action != nullptr && !by_default && !marks_snapshots(number);
+    if (is_given_away) {
+        leave_parking_signal();  // before the program's handler is there: none of ours is to reach it
+    }
     struct sigaction was = {};
     int result = real(number, action != nullptr ? &given : nullptr, &was);
-    if (result == 0 && action != nullptr) {
-        note_change(number, by_default);
+    if (result == 0 && action != nullptr && marks_snapshots(number)) {
+        note_signal_change(by_default);
     }
     if (result == 0 && before != nullptr) {
         *before = was;

@@ -6,7 +6,6 @@
 
 #include "native/process/memory_copy.h"
 #include "native/process/process.h"
-#include "native/process/session.h"
 #include "native/transport/kernel.h"
 
 namespace nh::process {
@@ -114,8 +113,10 @@ struct sigaction parking_action() {
 
 void leave_parking_signal() {
     __atomic_store_n(&parking_lot.signal, 0, __ATOMIC_RELEASE);
-    if (current_phase() == Phase::on) {
-        __atomic_store_n(&region.slots[own_slot()].park_signal, 0, __ATOMIC_RELEASE);
+    // A forked child that has recorded nothing knows its parent's slot only.
+    const uint32_t mark = transport::recording_mark();
+    if (mark != 0) {
+        __atomic_store_n(&region.slots[transport::slot_of(mark)].park_signal, 0, __ATOMIC_RELEASE);
     }
 }
 

@@ -29,8 +29,11 @@ bool is_usable(int signal) {
 
 void set_state(signal_state next) {
     state = next;
-    if (current_phase() == Phase::on) {
-        __atomic_store_n(&region.slots[own_slot()].signal_state, static_cast<uint32_t>(next), __ATOMIC_RELEASE);
+    // A forked child that has recorded nothing knows its parent's slot only.
+    const uint32_t mark = transport::recording_mark();
+    if (mark != 0) {
+        __atomic_store_n(&region.slots[transport::slot_of(mark)].signal_state, static_cast<uint32_t>(next),
+                         __ATOMIC_RELEASE);
     }
 }
 

@@ -43,7 +43,7 @@ internal static class ParkedThreads
 
             isAnyMissing = parking.Parked < called.Count || threads.Any(tid => !called.Contains(tid));
         }
-        while (isAnyMissing && IsCaught(process.ReadStatus()) && watch.Elapsed < patience);
+        while (isAnyMissing && parking.IsPossible && IsCaught(process.ReadStatus()) && watch.Elapsed < patience);
 
         return called.Count > 0;
     }
