@@ -21,6 +21,7 @@ using nh::interpose::release_passes_quickly;
 using nh::interpose::report_alloc;
 using nh::interpose::report_release;
 using nh::interpose::Resize;
+using nh::interpose::resize_passes;
 using nh::unwind::caller_registers;
 using nh::wire::marker;
 namespace sampling = nh::sampling;
@@ -30,10 +31,6 @@ namespace sampling = nh::sampling;
 [[gnu::always_inline]] inline bool passes(size_t count, size_t bytes) {
     size_t total;
     return !__builtin_mul_overflow(count, bytes, &total) && sampling::passes(total);
-}
-
-[[gnu::always_inline]] inline bool resize_passes(const void* block, size_t bytes) {
-    return release_passes_quickly(block) && sampling::passes(bytes);  // last, for it counts
 }
 
 void* resize(Hook& hook, marker entry, void* block, size_t bytes) {

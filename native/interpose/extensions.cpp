@@ -45,10 +45,6 @@ void report_release_at(const unwind::Registers& at, const void* block) {
     }
 }
 
-[[gnu::always_inline]] inline bool resize_passes(const void* block, size_t bytes) {
-    return release_passes_quickly(block) && sampling::passes(bytes);  // last, for it counts
-}
-
 // What a function does, and which of its arguments say how much. `real` is where its address will be found.
 
 template <marker entry, int size, int count = none>

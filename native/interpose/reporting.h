@@ -23,6 +23,11 @@ void report_release(Hook& hook, const void* block);
            !sampling::sampled_blocks.may_hold(reinterpret_cast<uintptr_t>(block));
 }
 
+// Whether nobody is to hear of either end of a realloc, and the new block is accounted for.
+[[gnu::always_inline]] inline bool resize_passes(const void* block, size_t bytes) {
+    return release_passes_quickly(block) && sampling::passes(bytes);  // last, for it counts
+}
+
 bool release_passes_at(const void* block, uint64_t rate);
 
 // The whole answer.

@@ -66,25 +66,7 @@ internal sealed class CopiedProcess : IHeldProcess, IMemoryReader
     public static CopiedProcess? TryTake(int pid, ThreadParking parking, TimeSpan patience, out string? problem)
     {
         problem = Refusal(pid, parking);
-        if (problem is not null || parking.Begin() is not { } round)
-        {
-            return null;
-        }
-
-        CopiedProcess? copied = null;
-        try
-        {
-            (copied, problem) = Copy(pid, parking, round, patience);
-        }
-        finally
-        {
-            if (copied is null)
-            {
-                parking.End(round);
-            }
-        }
-
-        return copied;
+        return problem is null ? parking.Hold(round => Copy(pid, parking, round, patience), out problem) : null;
     }
 
     /// <inheritdoc/>

@@ -63,25 +63,7 @@ internal sealed class ParkedProcess : IHeldProcess
         problem = parking.IsPossible
             ? null
             : $"ptrace is refused, and {ThreadParking.Taken}";
-        if (problem is not null || parking.Begin() is not { } round)
-        {
-            return null;
-        }
-
-        ParkedProcess? held = null;
-        try
-        {
-            (held, problem) = Park(pid, parking, round, patience);
-        }
-        finally
-        {
-            if (held is null)
-            {
-                parking.End(round);
-            }
-        }
-
-        return held;
+        return problem is null ? parking.Hold(round => Park(pid, parking, round, patience), out problem) : null;
     }
 
     // In a round that has begun, and that the process ends, or the caller when there is none.

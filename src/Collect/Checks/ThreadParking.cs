@@ -33,7 +33,35 @@ internal sealed class ThreadParking
     public uint Parked => Ask(recording => recording.Parked(_process));
 
     /// <summary>Begins a round; tells its number, null when the process has ended.</summary>
-    public uint? Begin() => Ask(recording => recording.BeginParking(_process));
+    private uint? Begin() => Ask(recording => recording.BeginParking(_process));
+
+    /// <summary>Begins a round to hold the process in. It ends at once when it is not held, else with whoever holds it.</summary>
+    /// <param name="hold">Holds it in the round of that number, or says why it cannot.</param>
+    /// <param name="problem">Why it is not held; null also when the process has ended.</param>
+    public T? Hold<T>(Func<uint, (T? Held, string? Problem)> hold, out string? problem)
+        where T : class
+    {
+        problem = null;
+        if (Begin() is not { } round)
+        {
+            return null;
+        }
+
+        T? held = null;
+        try
+        {
+            (held, problem) = hold(round);
+        }
+        finally
+        {
+            if (held is null)
+            {
+                End(round);
+            }
+        }
+
+        return held;
+    }
 
     /// <summary>Lets threads go on.</summary>
     public void End(uint round) => _drain.Post(recording => recording.EndParking(_process, round));
