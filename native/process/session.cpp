@@ -106,11 +106,13 @@ bool wanted(Settings* settings) {
     return settings->socket != nullptr || settings->out != nullptr;
 }
 
-// What a collector may want at any time is made ready now: later no memory is asked for.
+// What a collector may want at any time is made ready now: later no memory is asked for. Of address space that the
+// program has limited this takes a quarter of what the region may: a reservation of ours must not be the program's
+// null.
 bool prepare_sampling(uint64_t start_ns) {
     const uint64_t mean = own.header->sample_bytes;
     const bool may_be_wanted = mean != 0 || !transport::writes_raw_file();
-    if (may_be_wanted && !sampling::sampled_blocks.open(transport::region_limit()) && mean != 0) {
+    if (may_be_wanted && !sampling::sampled_blocks.open(transport::region_limit() / 4) && mean != 0) {
         return false;
     }
     sampling::start(own.kept, start_ns ^ reinterpret_cast<uintptr_t>(&mean) << 20 ^
