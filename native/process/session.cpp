@@ -9,12 +9,11 @@
 #include "native/process/environment.h"
 #include "native/process/errno_scope.h"
 #include "native/process/parking.h"
+#include "native/process/preparation.h"
 #include "native/process/process.h"
 #include "native/process/runtime_port.h"
 #include "native/process/settings.h"
 #include "native/process/snapshot_signal.h"
-#include "native/process/thread_exit.h"
-#include "native/sampling/sampled_blocks.h"
 #include "native/sampling/sampler.h"
 #include "native/transport/fork_page.h"
 #include "native/transport/handshake.h"
@@ -106,41 +105,6 @@ bool wanted(Settings* settings) {
     return settings->socket != nullptr || settings->out != nullptr;
 }
 
-// What a collector may want at any time is made ready now: later no memory is asked for. Of address space that the
-// program has limited this takes a quarter of what the region may: a reservation of ours must not be the program's
-// null.
-bool prepare_sampling(uint64_t start_ns) {
-    const uint64_t mean = own.header->sample_bytes;
-    const bool may_be_wanted = mean != 0 || !transport::writes_raw_file();
-    if (may_be_wanted && !sampling::sampled_blocks.open(transport::region_limit() / 4) && mean != 0) {
-        return false;
-    }
-    sampling::start(own.kept, start_ns ^ reinterpret_cast<uintptr_t>(&mean) << 20 ^
-                                  static_cast<uint64_t>(kernel::call(SYS_getpid)) << 48);
-    if (transport::writes_raw_file() && mean != 0) {
-        sampling::sample_at(mean);
-    }
-    return true;
-}
-
-// heir: as for map_thread_states.
-bool prepare(uint64_t start_ns, uint32_t heir) {
-    const unwind::ModuleTable modules = {own.modules, own.module_capacity, &own.header->module_count,
-                                         &own.header->clock_ns, 0};
-    const unwind::ReusedCodeTable reused = {own.reused, own.reused_capacity, &own.header->reused_count, 0};
-    const stacks::Tree tree = {own.nodes, own.node_capacity, &own.header->node_count,
-                               transport::writes_raw_file() ? transport::make_present : nullptr};
-    if (!transport::wipe_fork_page_on_fork() || !map_thread_states(own, heir) || !unwind::initialise(modules, reused) ||
-        !stacks::initialise(tree) || !prepare_sampling(start_ns)) {
-        return false;
-    }
-    transport::begin_with_one_thread(find_variable("__libc_single_threaded"));
-    prepare_thread_exit();
-    prepare_parking(own.header->park_signal);
-    prepare_snapshot_signal(own.header->snapshot_signal);
-    return true;
-}
-
 // A collector that is named and is not there leaves the file, if one is named too.
 bool write_file(const Settings& settings, uint64_t start_ns) {
     if (settings.out == nullptr) {
@@ -154,7 +118,7 @@ bool write_file(const Settings& settings, uint64_t start_ns) {
         return false;
     }
     own = region = made;
-    return prepare(start_ns, 0);
+    return prepare_recording(own, start_ns, 0);
 }
 
 bool begin_recording(uint64_t start_ns) {
@@ -171,7 +135,7 @@ bool begin_recording(uint64_t start_ns) {
             own = region = joined;
             remember_way(settings);
             remember_runtime_port(settings.socket);
-            return prepare(start_ns, 0);
+            return prepare_recording(own, start_ns, 0);
         case transport::Joined::wrong_version:
             say("the collector", "is of another version; this program runs unprofiled");
             return false;
@@ -235,19 +199,6 @@ void disown_parent_ring() {
 
 // ---- attach and detach ----
 
-bool has_same_layout(const transport::Region& a, const transport::Region& b) {
-    auto same = [&](const void* in_a, const void* in_b) {
-        return in_a == nullptr || in_b == nullptr
-                   ? in_a == in_b
-                   : static_cast<const uint8_t*>(in_a) - a.base == static_cast<const uint8_t*>(in_b) - b.base;
-    };
-    return a.bytes == b.bytes && a.ring_count == b.ring_count && a.shared_ring_count == b.shared_ring_count &&
-           a.slot_count == b.slot_count && a.module_capacity == b.module_capacity &&
-           a.node_capacity == b.node_capacity && a.reused_capacity == b.reused_capacity && same(a.rings, b.rings) &&
-           same(a.slots, b.slots) && same(a.modules, b.modules) && same(a.nodes, b.nodes) && same(a.reused, b.reused) &&
-           same(a.window, b.window) && same(a.kept, b.kept);
-}
-
 // Tells the collector, which has already said welcome, that nothing will come.
 void turn_away(const transport::Region& joined) {
     wire::slot* slot = &joined.slots[0];
@@ -266,7 +217,7 @@ bool put_in_place(const transport::Region& joined) {
         region.header = &stand_in;
         return true;
     }
-    if (!has_same_layout(own, joined)) {
+    if (!transport::has_same_layout(own, joined)) {
         return false;
     }
     region.header = &stand_in;
@@ -307,7 +258,7 @@ attach_result enter_region(const transport::Region& joined, uint64_t start_ns) {
     forget_numbers();
     stop_parking();  // where the session before was switched off, and not ended
     stop_snapshot_signal();
-    if (!prepare(start_ns, has_joined() ? 0 : pid)) {
+    if (!prepare_recording(own, start_ns, has_joined() ? 0 : pid)) {
         turn_away(own);
         sampling::stop();
         return attach_result::no_memory;

@@ -89,4 +89,17 @@ bool view_ring(const Region& region, uint32_t index, RingSpan* out) {
            place(region, once(header->data_offset), capacity, &out->data);
 }
 
+bool has_same_layout(const Region& a, const Region& b) {
+    auto same = [&](const void* in_a, const void* in_b) {
+        return in_a == nullptr || in_b == nullptr
+                   ? in_a == in_b
+                   : static_cast<const uint8_t*>(in_a) - a.base == static_cast<const uint8_t*>(in_b) - b.base;
+    };
+    return a.bytes == b.bytes && a.ring_count == b.ring_count && a.shared_ring_count == b.shared_ring_count &&
+           a.slot_count == b.slot_count && a.module_capacity == b.module_capacity &&
+           a.node_capacity == b.node_capacity && a.reused_capacity == b.reused_capacity && same(a.rings, b.rings) &&
+           same(a.slots, b.slots) && same(a.modules, b.modules) && same(a.nodes, b.nodes) && same(a.reused, b.reused) &&
+           same(a.window, b.window) && same(a.kept, b.kept);
+}
+
 }  // namespace nh::transport

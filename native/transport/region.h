@@ -40,4 +40,7 @@ bool view_region(void* base, uint64_t bytes, Region* out);
 // Reads and checks ring `index` (< ring_count).
 bool view_ring(const Region& region, uint32_t index, RingSpan* out);
 
+// Whether everything lies in both where it lies in the other, and is as large.
+bool has_same_layout(const Region& a, const Region& b);
+
 }  // namespace nh::transport
