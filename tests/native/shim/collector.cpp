@@ -109,6 +109,8 @@ void Collector::welcome(int connection) {
     welcome.status = static_cast<uint32_t>(answer.load());
     auto image = std::make_unique<Image>(hello, size_);
     image->header().control = static_cast<uint32_t>(control.load());
+    image->header().park_signal = park_signal;
+    image->header().snapshot_signal = snapshot_signal;
     welcome.region_bytes = image->bytes();
     if (spoiled_offset != 0) {
         uint64_t value = spoiled_value;

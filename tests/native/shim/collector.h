@@ -103,6 +103,9 @@ class Collector {
     std::atomic<uint32_t> answered_version = wire::wire_version;
     std::atomic<uint64_t> spoiled_offset = 0;  // of the region: this 8-byte word is set to spoiled_value
     std::atomic<uint64_t> spoiled_value = 0;
+    // That regions name from now on; 0: none.
+    std::atomic<uint32_t> park_signal = 0;
+    std::atomic<uint32_t> snapshot_signal = 0;
     std::atomic<bool> only_handshake = false;
     // The same in a child process, to be killed; the parent sees nothing of what it reads.
     pid_t start_in_child();
