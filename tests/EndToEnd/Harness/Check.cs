@@ -102,6 +102,7 @@ internal sealed class CheckRun
         return Read(Program.Run(all, surroundings), file);
     }
 
-    private static CheckRun Read(Outcome outcome, string file) => new(
+    /// <summary>What a check that has ended wrote to its JSON file, if it did.</summary>
+    public static CheckRun Read(Outcome outcome, string file) => new(
         outcome, File.Exists(file) ? new Check(JsonDocument.Parse(File.ReadAllBytes(file)).RootElement) : null);
 }
