@@ -147,11 +147,11 @@ internal sealed unsafe class RawRing
             }
         }
         _isRestDone = true;
-        if (_isBroken || (_rest.Length > 0 && _restPosition > _loaded))
-        {
-            return Break();
-        }
         var end = _restPosition + (ulong)_rest.Length;
+        if (_isBroken || _restPosition > _loaded || end < _loaded)
+        {
+            return Break(); // also where nothing was left in it: what it has lost is missing at the end
+        }
         return end > _loaded && Put(_rest.AsSpan((int)(_loaded - _restPosition)));
     }
 

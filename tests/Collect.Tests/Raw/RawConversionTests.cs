@@ -102,6 +102,27 @@ public sealed class RawConversionTests : IDisposable
     }
 
     [Fact]
+    public unsafe void A_ring_that_ends_elsewhere_than_what_was_moved_out_of_it_shows()
+    {
+        var program = new RawProgram();
+        var thread = program.Target.Thread(0, 100);
+        var stack = program.Target.AddStack(0x401000);
+        thread.Alloc(64, 10, stack);
+        program.Spill(0);
+        var before = program.Target.View.RingAt(0)->Head;
+        thread.Alloc(128, 20, stack);
+        program.Spill(0);
+        var bytes = program.ToBytes();
+        program.Target.View.RingAt(0)->Head = program.Target.View.RingAt(0)->Tail = before;
+        using var early = Convert(program.ToBytes());
+        Array.Clear(bytes, bytes.Length - 4096 - 16, 4096 + 16); // the last chunk, and nothing was left in the ring
+        using var cut = Convert(bytes);
+
+        Assert.Equal((false, false), (early.Info.Complete, cut.Info.Complete));
+        Assert.Equal(1, cut.Processes.Single().Totals.Allocations);
+    }
+
+    [Fact]
     public unsafe void Children_that_found_no_slot_are_missing_and_the_trace_says_so()
     {
         var program = new RawProgram();
