@@ -27,17 +27,20 @@ class Hook {
     // Calls make_event() for an event and appends it. A fork in between (a signal handler's) makes this another
     // process with order numbers of its own, so make_event takes its numbers anew each time. When the process was
     // detached and attached again in between, the tree of stacks is another: renew() captures what was captured.
-    template <typename MakeEvent, typename Renew>
+    // numbered_before: the event's one number was taken before the call, and make_event keeps it.
+    template <bool numbered_before = false, typename MakeEvent, typename Renew>
     void record(MakeEvent make_event, Renew renew) {
         int* errno_at = state_->errno_at;
         int saved = *errno_at;
         while (state_ != nullptr) {
             transport::Written written = transport::append_time(process::region, state_->ring);
             if (written == transport::Written::yes) {
-                written = transport::append(process::region, state_->ring, make_event());
-            }
-            if (__builtin_expect(written == transport::Written::yes, 1)) {
-                break;
+                const auto event = make_event();
+                written = transport::append(process::region, state_->ring, event);
+                if (__builtin_expect(written == transport::Written::yes, 1)) {
+                    break;
+                }
+                transport::give_numbers_back<numbered_before>(state_->ring, event);
             }
             state_ = process::recover(state_, at_.sp, written);
             if (state_ != nullptr) {
@@ -46,9 +49,9 @@ class Hook {
         }
         *errno_at = saved;
     }
-    template <typename MakeEvent>
+    template <bool numbered_before = false, typename MakeEvent>
     void record(MakeEvent make_event) {
-        record(make_event, [] {});
+        record<numbered_before>(make_event, [] {});
     }
 
   private:

@@ -64,17 +64,19 @@ class AsideHook {
     }
 
     // As Hook::record.
-    template <typename MakeEvent, typename Renew>
+    template <bool numbered_before = false, typename MakeEvent, typename Renew>
     void record(MakeEvent make_event, Renew renew) {
         int* errno_at = aside_.state->errno_at;
         const int saved = *errno_at;
         while (aside_.state != nullptr) {
             transport::Written written = transport::append_time(process::region, aside_.state->ring);
             if (written == transport::Written::yes) {
-                written = transport::append(process::region, aside_.state->ring, make_event());
-            }
-            if (written == transport::Written::yes) {
-                break;
+                const auto event = make_event();
+                written = transport::append(process::region, aside_.state->ring, event);
+                if (written == transport::Written::yes) {
+                    break;
+                }
+                transport::give_numbers_back<numbered_before>(aside_.state->ring, event);
             }
             process::recover_aside(&aside_, written);
             if (aside_.state != nullptr) {
@@ -133,7 +135,7 @@ void report_map(const Registers& at, void* start, size_t bytes, int protection, 
 void report_unmap(const Registers& at, NumberBefore& number, void* start, size_t bytes, bool done) {
     AsideHook hook(at);
     if (hook) {
-        hook.record(
+        hook.record<true>(
             [&] {
                 return wire::unmap_event{head(wire::event_kind::unmap, start), whole_pages(bytes), number.get(),
                                          done ? 1u : 0u};

@@ -234,9 +234,9 @@ void Resize::finish_apart(void* new_block, wire::resize_result result) {
                                       static_cast<uint32_t>(result)};
         });
     } else if (hook_ && is_sample_ && old_.mean != 0) {
-        hook_.record([&] { return sample_release(old_address_, numbered(), old_); });
+        hook_.record<true>([&] { return sample_release(old_address_, numbered(), old_); });
     } else if (hook_) {
-        hook_.record([&] {
+        hook_.record<true>([&] {
             return wire::release_event{head(wire::event_kind::release, old_address_), numbered(),
                                        sampling::rate() != 0};
         });

@@ -47,10 +47,15 @@ void begin_with_one_thread(const char* word);
 // There are others, whatever libc says: it knows its own alone. For good.
 void expect_threads();
 
-// The next number of the address's stripe; the first is 1. Numbers have no gaps: one that is taken must be sent.
+// The last number of the address's stripe.
+inline uint32_t* last_order(uintptr_t address) {
+    return &fork_page.order[(address >> 4) * wire::stripe_multiplier >> wire::stripe_shift];
+}
+
+// The next number of the address's stripe; the first is 1. Numbers have no gaps: one that is taken must be sent, or
+// given back.
 inline uint32_t next_order(uintptr_t address) {
-    uint32_t stripe = static_cast<uint32_t>((address >> 4) * wire::stripe_multiplier >> wire::stripe_shift);
-    uint32_t* last = &fork_page.order[stripe];
+    uint32_t* last = last_order(address);
 #if defined(__x86_64__)
     if (*__atomic_load_n(&one_thread, __ATOMIC_RELAXED) != 0) {
         uint32_t number = 1;
@@ -59,6 +64,14 @@ inline uint32_t next_order(uintptr_t address) {
     }
 #endif
     return __atomic_add_fetch(last, 1, __ATOMIC_RELAXED);
+}
+
+// If no other was taken since. Number 0 is none.
+inline void give_back(uint32_t* last, uint32_t number) {
+    uint32_t expected = number;
+    if (number != 0) {
+        __atomic_compare_exchange_n(last, &expected, number - 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    }
 }
 
 // The same for mappings, which have one counter for all: a range may hold any number of them.

@@ -76,6 +76,44 @@ Written append(const Region& region, RingWriter& ring, const Event& event) {
     return Written::yes;
 }
 
+inline uint32_t* last_order_for(const wire::map_event&, uint64_t) {
+    return &fork_page.mapping_order;
+}
+inline uint32_t* last_order_for(const wire::unmap_event&, uint64_t) {
+    return &fork_page.mapping_order;
+}
+inline uint32_t* last_order_for(const wire::remap_event&, uint64_t) {
+    return &fork_page.mapping_order;
+}
+template <typename Event>
+uint32_t* last_order_for(const Event&, uint64_t address) {
+    return last_order(address);
+}
+
+// For an event that was not appended, with the numbers that were taken for it. In a forked child (a signal handler has
+// forked since the hook began) those that were taken after the fork are the child's first, and would be missing when
+// others are taken for the next try. Those that were the parent's are not what the child's counters say. A number that
+// is taken before a call
+// (`old_order`, and `order` where numbered_before says so) is kept for the next try once the child has noticed.
+template <bool numbered_before, typename Event>
+[[gnu::noinline, gnu::cold]] void give_numbers_back(const RingWriter& ring, const Event& event) {
+    const uint32_t mark = recording_mark();
+    const bool has_noticed = mark != 0;
+    if (has_noticed && slot_of(mark) == slot_of(ring.mark)) {
+        return;  // no child
+    }
+    if constexpr (requires { event.order; }) {
+        if (!(numbered_before && has_noticed)) {
+            give_back(last_order_for(event, event.head & wire::address_mask), event.order);
+        }
+    }
+    if constexpr (requires { event.old_order; }) {
+        if (!has_noticed) {
+            give_back(last_order_for(event, event.old_address), event.old_order);
+        }
+    }
+}
+
 inline uint64_t event_head(wire::event_kind kind, uint64_t payload) {
     return static_cast<uint64_t>(kind) << wire::kind_shift | (payload & wire::address_mask);
 }

@@ -8,7 +8,7 @@ public enum RingFault
     /// <summary>Nothing did.</summary>
     None,
 
-    /// <summary>The head went backwards, or is no multiple of 8.</summary>
+    /// <summary>The head went backwards by more than the ring is long, or is no multiple of 8.</summary>
     Head,
 
     /// <summary>The head is further ahead than the ring is long.</summary>
@@ -62,7 +62,7 @@ public sealed unsafe class RingReader
     public uint OwnerSlot => Volatile.Read(ref _ring->OwnerSlot);
 
     /// <summary>Whether the producer is far enough ahead by now that it might have to wait for us.</summary>
-    public bool IsFilling => Fault == RingFault.None && Volatile.Read(ref _ring->Head) - _position >= _capacity / 4;
+    public bool IsFilling => Fault == RingFault.None && (long)(Volatile.Read(ref _ring->Head) - _position) >= (long)(_capacity / 4);
 
     /// <summary>Looks how far the producer is. What is handed out next was written before this call.</summary>
     /// <returns>True when there is something to read.</returns>
@@ -76,7 +76,9 @@ public sealed unsafe class RingReader
             return false;
         }
 
-        if (head == _limit)
+        // A process that a signal handler forks in the very moment of publishing says once more what its parent said then, and the
+        // parent may have gone on.
+        if (head == _limit || (head < _limit && _limit - head <= _capacity && head % 8 == 0))
         {
             return _position != _limit;
         }

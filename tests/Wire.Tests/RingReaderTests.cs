@@ -89,7 +89,7 @@ public sealed unsafe class RingReaderTests
     }
 
     [Theory]
-    [InlineData(24, RingFault.Head)] // further back than what was read
+    [InlineData(20, RingFault.Head)] // further back than what was read, and no multiple of 8
     [InlineData(52, RingFault.Head)] // no multiple of 8
     [InlineData(48 + 4096 + 8, RingFault.Overrun)]
     public void A_head_that_cannot_be_ends_the_ring(ulong head, RingFault fault)
@@ -104,6 +104,28 @@ public sealed unsafe class RingReaderTests
         Assert.False(view.Ring(Last).Refresh());
         Assert.Equal(fault, view.Ring(Last).Fault);
         Assert.Equal(head, view.RingAt(Last)->Tail); // its producer is not held up
+    }
+
+    [Fact]
+    public void A_head_that_a_forked_child_has_turned_back_is_waited_for()
+    {
+        using var memory = RegionMemory.Make();
+        var view = new RegionView(memory.Start, memory.Bytes);
+        var reader = view.Ring(Last);
+        var producer = new Producer(view);
+        producer.Write(1);
+        var before = view.RingAt(Last)->Head;
+        producer.Write(2);
+        ReadAll(reader);
+        view.RingAt(Last)->Head = before;
+        Assert.False(reader.Refresh());
+        Assert.False(reader.IsFilling);
+        producer.Write(3); // its own head went on
+        Assert.True(reader.Refresh());
+        Assert.True(reader.TryNext(out var record, out _));
+        Assert.Equal(3UL, ((AllocEvent*)record)->Size);
+        Assert.False(reader.TryNext(out _, out _));
+        Assert.Equal(RingFault.None, reader.Fault);
     }
 
     [Theory]
