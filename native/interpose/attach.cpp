@@ -4,6 +4,7 @@
 #include "native/interpose/late_hooks.h"
 #include "native/process/elf_lookup.h"
 #include "native/process/errno_scope.h"
+#include "native/process/namespaces.h"
 #include "native/process/session.h"
 
 #define NH_CALLABLE extern "C" __attribute__((visibility("default")))
@@ -22,6 +23,7 @@ NH_CALLABLE int nativeheap_attach(const char* settings) {
     if (!came_with_program() && nh::interpose::program_has_own_allocator()) {
         return static_cast<int>(attach_result::own_allocator);
     }
+    nh::process::look_for_other_namespaces();
     attach_result result = nh::process::begin_session(settings);
     if (result == attach_result::done &&
         !((came_with_program() || nh::interpose::hook_modules()) && nh::interpose::hook_mappings())) {

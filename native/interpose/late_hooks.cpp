@@ -8,6 +8,7 @@
 #include "native/interpose/changed_module.h"
 #include "native/interpose/loader_lock.h"
 #include "native/process/errno_scope.h"
+#include "native/process/namespaces.h"
 #include "native/process/session.h"
 
 namespace nh::interpose {
@@ -150,6 +151,7 @@ __attribute__((constructor)) void hook_extensions_before_main() {
     real();
     if (process::came_with_program()) {
         process::start_once();
+        process::look_for_other_namespaces();  // LD_AUDIT
     }
     hook_extensions();
 }

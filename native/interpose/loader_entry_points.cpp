@@ -1,9 +1,10 @@
-// dlopen, dlsym, dlvsym and dlclose.
+// dlopen, dlmopen, dlsym, dlvsym and dlclose.
 #include <dlfcn.h>
 
 #include "native/interpose/late_hooks.h"
 #include "native/interpose/real.h"
 #include "native/interpose/runtime_start.h"
+#include "native/process/namespaces.h"
 #include "native/unwind/unwinder.h"
 
 #define NH_EXPORT extern "C" __attribute__((visibility("default")))
@@ -120,40 +121,58 @@ NH_HIDDEN void* nh_prepare_dlopen(const char*, int flags) {
     return function != nullptr ? reinterpret_cast<void*>(function) : reinterpret_cast<void*>(no_symbol);
 }
 
-// It takes the RUNPATH of whoever calls, told by the return address, too.
+NH_HIDDEN void* nh_prepare_dlmopen(long space, const char*, int) {
+    void* (*function)(long, const char*, int) = real().dlmopen;
+    if (space != LM_ID_BASE) {
+        nh::process::note_other_namespace();
+    }
+    return function != nullptr ? reinterpret_cast<void*>(function) : reinterpret_cast<void*>(no_symbol);
+}
+
+// They take the RUNPATH of whoever calls, told by the return address, too.
 #if defined(__x86_64__)
-asm(".text\n"
-    ".globl dlopen\n"
-    ".type dlopen, @function\n"
-    ".balign 16\n"
-    "dlopen:\n"
-    ".cfi_startproc\n"
-    "    push %rdi\n"
-    "    .cfi_adjust_cfa_offset 8\n"
-    "    push %rsi\n"
-    "    .cfi_adjust_cfa_offset 8\n"
-    "    sub $8, %rsp\n"
-    "    .cfi_adjust_cfa_offset 8\n"
-    "    call nh_prepare_dlopen\n"
-    "    add $8, %rsp\n"
-    "    .cfi_adjust_cfa_offset -8\n"
-    "    pop %rsi\n"
-    "    .cfi_adjust_cfa_offset -8\n"
-    "    pop %rdi\n"
-    "    .cfi_adjust_cfa_offset -8\n"
-    "    jmp *%rax\n"
-    ".cfi_endproc\n"
-    ".size dlopen, . - dlopen\n");
+#define NH_PREPARE_AND_JUMP(name)         \
+    asm(".text\n"                         \
+        ".globl " #name                   \
+        "\n"                              \
+        ".type " #name                    \
+        ", @function\n"                   \
+        ".balign 16\n" #name              \
+        ":\n"                             \
+        ".cfi_startproc\n"                \
+        "    push %rdi\n"                 \
+        "    .cfi_adjust_cfa_offset 8\n"  \
+        "    push %rsi\n"                 \
+        "    .cfi_adjust_cfa_offset 8\n"  \
+        "    push %rdx\n"                 \
+        "    .cfi_adjust_cfa_offset 8\n"  \
+        "    call nh_prepare_" #name      \
+        "\n"                              \
+        "    pop %rdx\n"                  \
+        "    .cfi_adjust_cfa_offset -8\n" \
+        "    pop %rsi\n"                  \
+        "    .cfi_adjust_cfa_offset -8\n" \
+        "    pop %rdi\n"                  \
+        "    .cfi_adjust_cfa_offset -8\n" \
+        "    jmp *%rax\n"                 \
+        ".cfi_endproc\n"                  \
+        ".size " #name ", . - " #name "\n")
 #elif defined(__aarch64__)
-asm(".text\n"
-    ".globl dlopen\n"
-    ".type dlopen, @function\n"
-    ".balign 16\n"
-    "dlopen:\n"
-    ".cfi_startproc\n" NH_SAVE_ARGUMENTS "    bl nh_prepare_dlopen\n" NH_JUMP_WITH_ARGUMENTS
-    ".cfi_endproc\n"
-    ".size dlopen, . - dlopen\n");
+#define NH_PREPARE_AND_JUMP(name)                                                                   \
+    asm(".text\n"                                                                                   \
+        ".globl " #name                                                                             \
+        "\n"                                                                                        \
+        ".type " #name                                                                              \
+        ", @function\n"                                                                             \
+        ".balign 16\n" #name                                                                        \
+        ":\n"                                                                                       \
+        ".cfi_startproc\n" NH_SAVE_ARGUMENTS "    bl nh_prepare_" #name "\n" NH_JUMP_WITH_ARGUMENTS \
+        ".cfi_endproc\n"                                                                            \
+        ".size " #name ", . - " #name "\n")
 #endif
+
+NH_PREPARE_AND_JUMP(dlopen);
+NH_PREPARE_AND_JUMP(dlmopen);
 
 // The destructors it runs may free and are recorded as any call; only then the modules that are gone are forgotten.
 NH_EXPORT int dlclose(void* handle) {

@@ -23,6 +23,7 @@ namespace nh::interpose {
     X(dlsym, void*, void*, const char*)                \
     X(dlvsym, void*, void*, const char*, const char*)  \
     X(dlopen, void*, const char*, int)                 \
+    X(dlmopen, void*, long, const char*, int)          \
     X(dlclose, int, void*)
 
 struct Real {
@@ -55,7 +56,7 @@ struct Detour {
     Effect effect;
     uintptr_t owner;  // base of the library whose calls to itself are not directed; 0: none
 };
-constexpr uint32_t most_detours = 17;
+constexpr uint32_t most_detours = 18;
 
 // Fills in the detours, in the order of NH_INTERPOSED; returns how many.
 uint32_t list_detours(Detour (&detours)[most_detours]);

@@ -8,6 +8,7 @@
 #include "native/process/elf_lookup.h"
 #include "native/process/environment.h"
 #include "native/process/errno_scope.h"
+#include "native/process/namespaces.h"
 #include "native/process/parking.h"
 #include "native/process/preparation.h"
 #include "native/process/process.h"
@@ -86,6 +87,7 @@ void describe(wire::slot* slot, uint32_t pid, uint32_t parent_slot, uint64_t sta
     slot->cut_ring_count = cuts;
     slot->signal_state = static_cast<uint32_t>(snapshot_signal_state());
     slot->park_signal = parking_signal();
+    slot->other_namespaces = has_other_namespaces() ? 1 : 0;
 }
 
 // ---- start ----

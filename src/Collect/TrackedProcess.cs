@@ -13,6 +13,7 @@ internal sealed class TrackedProcess : IDisposable
     private readonly Dictionary<int, int> _streamByRing = [];
     private long _cutAllocations;
     private SignalState _signalSeen;
+    private bool _hasOtherNamespaces;
     private bool _isDisposed;
     private readonly Dictionary<int, int> _firstByStack = [];
     private readonly List<int> _cut = []; // totals whose stacks lack frames
@@ -136,6 +137,16 @@ internal sealed class TrackedProcess : IDisposable
             AddNote(state == SignalState.Kept
                 ? "has a use of its own for the snapshot signal, which takes no snapshots of it"
                 : "found a use of its own for the snapshot signal, which takes no snapshots of it any more");
+        }
+    }
+
+    /// <summary>Notes that it uses other namespaces of the loader than its own, once.</summary>
+    public void SeeOtherNamespaces()
+    {
+        if (!_hasOtherNamespaces)
+        {
+            _hasOtherNamespaces = true;
+            AddNote("uses other namespaces of the loader (dlmopen, LD_AUDIT): what libraries there allocate with their own libc is not seen");
         }
     }
 

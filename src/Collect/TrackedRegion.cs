@@ -173,6 +173,11 @@ internal sealed class TrackedRegion
         }
 
         process.SeeSignal((SignalState)slot.SignalState);
+        if (slot.OtherNamespaces != 0)
+        {
+            process.SeeOtherNamespaces();
+        }
+
         process.WasOff = (OffReason)slot.OffReason is not (OffReason.None or OffReason.Detached);
     }
 

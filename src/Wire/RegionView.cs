@@ -258,7 +258,7 @@ public sealed unsafe class RegionView
         slot->MissedCalls = 0;
         slot->CutRingCount = 0;
         slot->CheckWanted = slot->CheckDone = 0;
-        slot->SignalState = 0;
+        slot->SignalState = slot->OtherNamespaces = 0;
         slot->ParkWanted = slot->ParkDone = slot->Parked = 0;
         slot->CopyWanted = slot->CopyTaken = slot->CopyDone = slot->CopyPid = slot->CopyError = 0;
         Volatile.Write(ref slot->State, (uint)Wire.SlotState.Free);

@@ -1,6 +1,8 @@
 // Hazard: a library that finds libc's malloc before anybody else's (RTLD_DEEPBIND), and one that has a libc of its own
-// (dlmopen). own_scope [deepbind | namespace | nothing]
+// (dlmopen). own_scope [deepbind | namespace | nothing] [before | after]: it says a line before or after that library
+// is loaded, and waits for the end of its input.
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include "account.h"
 
@@ -54,12 +56,23 @@ static void apart(void* library) {
     }
 }
 
+static void wait_if(int argc, char** argv, const char* when) {
+    char byte;
+    if (argc > 2 && strcmp(argv[2], when) == 0) {
+        sum.wrong += write(STDOUT_FILENO, "waits\n", 6) != 6;
+        while (read(STDIN_FILENO, &byte, 1) > 0) {
+        }
+    }
+}
+
 int main(int argc, char** argv) {
     const char* mode = argc > 1 ? argv[1] : "nothing";
     int is_apart = strcmp(mode, "namespace") == 0 || (argc > 2 && strcmp(argv[2], "namespace") == 0);
+    wait_if(argc, argv, "before");
     void* library = is_apart ? dlmopen(LM_ID_NEWLM, SCOPE_PLUGIN, RTLD_NOW | RTLD_LOCAL)
                              : dlopen(SCOPE_PLUGIN, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
     sum.wrong += library == NULL;
+    wait_if(argc, argv, "after");
     if (sum.wrong == 0 && !asked_for_nothing(argc, argv)) {
         if (is_apart) {
             apart(library);

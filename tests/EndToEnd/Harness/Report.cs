@@ -24,7 +24,7 @@ internal sealed record Report(
 }
 
 /// <summary>A process of a report.</summary>
-internal sealed record ReportedProcess(int Pid, int? ParentPid, string? Command, int? ExitCode, int? Signal, Account Totals)
+internal sealed record ReportedProcess(int Pid, int? ParentPid, string? Command, int? ExitCode, int? Signal, string? Note, Account Totals)
 {
     public static ReportedProcess Parse(JsonElement process) => new(
         process.GetProperty("pid").GetInt32(),
@@ -32,6 +32,7 @@ internal sealed record ReportedProcess(int Pid, int? ParentPid, string? Command,
         process.GetProperty("command").GetString(),
         Number(process.GetProperty("exit_code")),
         Number(process.GetProperty("signal")),
+        process.GetProperty("note").GetString(),
         Account.ParseTotals(process.GetProperty("totals")));
 
     private static int? Number(JsonElement element) =>

@@ -72,6 +72,7 @@ TEST(BuiltLibrary, exports_the_interposed_functions_and_its_interface_and_nothin
                                                "free_sized",
                                                "free_aligned_sized",
                                                "dlopen",
+                                               "dlmopen",
                                                "dlsym",
                                                "dlvsym",
                                                "dlclose",
