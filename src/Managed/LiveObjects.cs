@@ -14,7 +14,6 @@ namespace NativeHeap.Managed;
 public sealed class LiveObjects
 {
     private const string RuntimeLibrary = "libcoreclr.so";
-    private const string DataAccess = "libmscordaccore.so"; // beside the runtime, in every framework
     private const int Often = 1 << 10;
 
     private readonly ClrHeap _heap;
@@ -70,7 +69,7 @@ public sealed class LiveObjects
         {
             using var process = DataTarget.AttachToProcess(held.Pid, suspend: false);
             using var target = new DataTarget(new MortalReader(process.DataReader), new DataTargetOptions());
-            using var runtime = Open(target);
+            using var runtime = Open(target, held.Pid);
             problem = runtime.Heap.CanWalkHeap ? null : "a garbage collection is under way";
             if (problem is not null)
             {
@@ -101,14 +100,11 @@ public sealed class LiveObjects
     }
 
     // The version that ClrMD reads from the file is 0.0, by which it finds no library; the one beside it is the one.
-    private static ClrRuntime Open(DataTarget target)
+    private static ClrRuntime Open(DataTarget target, int pid)
     {
         var info = target.ClrVersions.FirstOrDefault()
             ?? throw new NotSupportedException("there is no runtime in it that ClrMD knows");
-        var library = Path.Combine(Path.GetDirectoryName(info.ModuleInfo.FileName) ?? "", DataAccess);
-        return File.Exists(library)
-            ? info.CreateRuntime(library, ignoreMismatch: true)
-            : throw new FileNotFoundException($"{library} is missing");
+        return info.CreateRuntime(DataAccessLibrary.Find(info.ModuleInfo.FileName, pid), ignoreMismatch: true);
     }
 
     private void Find(ClrRuntime runtime, IReadOnlyCollection<ulong> stacks)

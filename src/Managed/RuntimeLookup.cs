@@ -14,8 +14,6 @@ public sealed class RuntimeLookup(int pid, CodeMap code) : IDisposable
 {
     private const int MostFailures = 5;
 
-    private const string DataAccess = "libmscordaccore.so"; // beside the runtime, in every framework
-
     private DataTarget? _process; // whose reader the target's stands before
     private DataTarget? _target;
     private ClrRuntime? _runtime;
@@ -88,11 +86,7 @@ public sealed class RuntimeLookup(int pid, CodeMap code) : IDisposable
         _target = new DataTarget(new MortalReader(_process.DataReader), new DataTargetOptions());
         var info = _target.ClrVersions.FirstOrDefault()
             ?? throw new NotSupportedException("there is no runtime in it that ClrMD knows");
-        var folder = Path.GetDirectoryName(info.ModuleInfo.FileName);
-        var library = Path.Combine(folder ?? "", DataAccess);
-        return File.Exists(library)
-            ? info.CreateRuntime(library, ignoreMismatch: true)
-            : throw new FileNotFoundException($"{library} is missing");
+        return info.CreateRuntime(DataAccessLibrary.Find(info.ModuleInfo.FileName, pid), ignoreMismatch: true);
     }
 
     // Returns the bounds of the code that the address lies in, nothing when there is none.

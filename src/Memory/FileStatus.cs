@@ -32,6 +32,13 @@ public readonly record struct FileStatus(
     public static FileStatus? TryRead(string path, out string? problem) =>
         Libc.Statx(Libc.CurrentDirectory, path, 0, out problem);
 
+    /// <summary>Status of what stands at <paramref name="path"/>: a link's own (<see cref="FileKind.Other"/>), not what it leads to.
+    /// </summary>
+    /// <param name="path">The path.</param>
+    /// <param name="problem">The system's words for the error; null on success.</param>
+    public static FileStatus? TryReadItself(string path, out string? problem) =>
+        Libc.Statx(Libc.CurrentDirectory, path, Libc.NoFollow, out problem);
+
     /// <summary>True when we may execute what the path leads to.</summary>
     /// <param name="path">The path; links are followed.</param>
     public static bool MayExecute(string path) => Libc.MayExecute(path);

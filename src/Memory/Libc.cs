@@ -8,6 +8,7 @@ internal static partial class Libc
 {
     internal const int CurrentDirectory = -100; // AT_FDCWD
     internal const int EmptyPath = 0x1000;      // AT_EMPTY_PATH
+    internal const int NoFollow = 0x100;        // AT_SYMLINK_NOFOLLOW
 
     private const int OpenFlags = 0x80800; // O_RDONLY | O_CLOEXEC | O_NONBLOCK (x86-64 and arm64 agree)
     private const uint BasicStats = 0x7ff; // STATX_BASIC_STATS

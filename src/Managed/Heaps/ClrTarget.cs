@@ -1,4 +1,5 @@
 using Microsoft.Diagnostics.Runtime;
+using NativeHeap.Memory;
 using NativeHeap.Memory.Elf;
 using NativeHeap.Memory.Holding;
 using NativeHeap.Memory.Proc;
@@ -12,7 +13,6 @@ namespace NativeHeap.Managed.Heaps;
 /// </summary>
 public sealed class ClrTarget : IDisposable
 {
-    private const string DataAccess = "libmscordaccore.so"; // beside the runtime, in every framework
     private const string RuntimeLibrary = "libcoreclr.so";
 
     private readonly List<IDisposable> _open = []; // in the order of opening
@@ -40,14 +40,14 @@ public sealed class ClrTarget : IDisposable
         () => DataTarget.AttachToProcess(pid, suspend: false),
         isStill: false,
         ExitCodes.Target,
-        path => $"/proc/{pid}/root{path}");
+        pid);
 
     /// <summary>Opens a core dump.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="ToolException">It is none, it is cut short, or its runtime is not on this machine (exit code 4).
     /// </exception>
     public static ClrTarget OpenCore(string path) => Open(
-        path, () => DataTarget.LoadDump(path), isStill: true, ExitCodes.Input, library => library);
+        path, () => DataTarget.LoadDump(path), isStill: true, ExitCodes.Input, pid: null);
 
     /// <summary>The process stands still from now on: what was read while it ran is forgotten.</summary>
     public void Hold(IHeldProcess held)
@@ -73,12 +73,12 @@ public sealed class ClrTarget : IDisposable
     }
 
     private static ClrTarget Open(
-        string name, Func<DataTarget> open, bool isStill, int exitCode, Func<string, string> rooted)
+        string name, Func<DataTarget> open, bool isStill, int exitCode, int? pid)
     {
         var target = new ClrTarget();
         try
         {
-            target.OpenRuntime(name, open, isStill, exitCode, rooted);
+            target.OpenRuntime(name, open, isStill, exitCode, pid);
             return target;
         }
         catch (Exception error) when (error is not (ToolException or OutOfMemoryException))
@@ -96,7 +96,7 @@ public sealed class ClrTarget : IDisposable
     }
 
     private void OpenRuntime(
-        string name, Func<DataTarget> open, bool isStill, int exitCode, Func<string, string> rooted)
+        string name, Func<DataTarget> open, bool isStill, int exitCode, int? pid)
     {
         var plain = Keep(open());
         Memory = new SegmentReader(new MortalReader(plain.DataReader), isStill);
@@ -104,15 +104,16 @@ public sealed class ClrTarget : IDisposable
         var info = target.ClrVersions.FirstOrDefault()
             ?? throw new ToolException($"{name} runs no .NET that can be read; only native memory can be asked about",
                 exitCode);
-        Runtime = Keep(info.CreateRuntime(FindDataAccess(info, name, exitCode, rooted), ignoreMismatch: true));
+        Runtime = Keep(info.CreateRuntime(FindDataAccess(info, name, exitCode, pid), ignoreMismatch: true));
     }
 
     // The version that ClrMD reads from the file is 0.0, by which it finds no library; the one beside the runtime is the
     // one, as long as the runtime is what was running.
-    private static string FindDataAccess(ClrInfo info, string name, int exitCode, Func<string, string> rooted)
+    private static string FindDataAccess(ClrInfo info, string name, int exitCode, int? pid)
     {
         var runtime = info.ModuleInfo.FileName ?? "";
-        var onDisk = rooted(runtime);
+        // What another user's process sees at that path is what that user puts there.
+        var onDisk = pid is { } ours && TrustedPath.IsOfOurUser(ours) ? $"/proc/{ours}/root{runtime}" : runtime;
         if (!File.Exists(onDisk))
         {
             onDisk = runtime;
@@ -127,10 +128,14 @@ public sealed class ClrTarget : IDisposable
             throw new ToolException(
                 $"{runtime} is another build than the one {name} runs: its data cannot be understood", exitCode);
         }
-        var library = Path.Combine(Path.GetDirectoryName(onDisk) ?? "", DataAccess);
-        return File.Exists(library)
-            ? library
-            : throw new ToolException($"{library} is missing; it belongs to the runtime's package", exitCode);
+        try
+        {
+            return DataAccessLibrary.Find(onDisk, pid);
+        }
+        catch (Exception error) when (error is FileNotFoundException or UnauthorizedAccessException)
+        {
+            throw new ToolException(error.Message, exitCode, error);
+        }
     }
 
     private T Keep<T>(T opened)
