@@ -1,5 +1,6 @@
 using CsCheck;
 using NativeHeap.Collect.Server;
+using NativeHeap.Testing;
 using NativeHeap.Wire;
 
 namespace NativeHeap.Collect.Tests.Server;
@@ -40,6 +41,22 @@ public sealed unsafe class ControlServerTests
         Assert.True(server.Peers.TryPeek(out var peer));
         Assert.Equal(Environment.ProcessId, peer.Pid);
         Assert.False(peer.Process.IsInvalid);
+    }
+
+    [Fact]
+    public void Another_user_that_reaches_the_socket_gets_nothing()
+    {
+        const string Say = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); "
+            + "s.sendall(bytes.fromhex(sys.argv[2])); print(len(s.recv(4096)))";
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "needs root to become another user");
+        using var server = new ServerFixture();
+        File.SetUnixFileMode(Path.GetDirectoryName(server.Path)!, (UnixFileMode)0x1ED); // 755
+        File.SetUnixFileMode(server.Path, (UnixFileMode)0x1B6); // 666
+        string[] say = ["/usr/bin/python3", "-c", Say, server.Path, Convert.ToHexString(TargetClient.Bytes(TargetClient.Hello()))];
+        Assert.NotEqual("0\n", Tool.Run(say[0], say[1..]));
+        var (_, output, errors) = Tool.TryRun("setpriv", ["--reuid=12345", "--regid=12345", "--clear-groups", .. say]);
+        Assert.True(output == "0\n" || errors.Contains("ConnectionReset", StringComparison.Ordinal) || errors.Contains("BrokenPipe", StringComparison.Ordinal), output + errors);
+        Assert.Single(server.Peers);
     }
 
     [Fact]
