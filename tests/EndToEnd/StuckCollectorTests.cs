@@ -31,6 +31,22 @@ public sealed class StuckCollectorTests : IDisposable
     }
 
     [Fact]
+    public void A_program_that_starts_while_the_collector_is_stopped_runs_unprofiled_and_the_next_is_recorded()
+    {
+        using var collector = Listening.Start(_folder);
+        Signals.Send(collector.Pid, Signals.Stop);
+        using var program = Program.Start([Built.Target("exchange"), "1000"], collector.Around);
+        Assert.Equal("", program.Wait().Expect(0).Errors); // the collector stands still all the time
+
+        Signals.Send(collector.Pid, Signals.Continue);
+        using var next = Program.Start([Built.Target("exchange"), "1000"], collector.Around);
+        next.Wait().Expect(0);
+        Assert.True(collector.ReportOf(next.Pid).Complete);
+        Assert.DoesNotContain("fault", collector.End().Expect(0).Errors, StringComparison.Ordinal);
+        Assert.All(Directory.GetFiles(collector.Traces, $"*.{program.Pid}.nheap"), trace => Assert.False(Listening.Read(trace).Complete));
+    }
+
+    [Fact]
     public void Whatever_a_target_writes_into_its_region_the_collector_serves_the_others()
     {
         using var collector = Listening.Start(_folder);

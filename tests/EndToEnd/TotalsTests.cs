@@ -15,6 +15,11 @@ public sealed class TotalsTests : IDisposable
     [InlineData("operators")]
     [InlineData("operators_static_runtime")]
     [InlineData("exchange", "50000")]
+    [InlineData("crowd", "20", "1000")] // 20,000 threads
+    [InlineData("thread_ends")]
+    [InlineData("last_moments")]
+    [InlineData("left_early")]
+    [InlineData("loader")]
     public void Totals_are_what_the_program_counts(params string[] command)
     {
         var (own, trace, idle) = Record(command);
@@ -59,7 +64,7 @@ public sealed class TotalsTests : IDisposable
         string[] target = [Built.Target(command[0]), .. command[1..]];
         var trace = Recording.Run(_folder, target);
         var own = Account.ParseTarget(trace.Outcome.Expect(0).Output);
-        var idle = Recording.Run(_folder, [target[0], "nothing"]);
+        var idle = Recording.Run(_folder, [target[0], "nothing", .. command[1..]]);
         idle.Outcome.Expect(0);
         return (own, trace, idle);
     }

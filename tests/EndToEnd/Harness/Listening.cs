@@ -175,7 +175,8 @@ internal sealed class Listening : IDisposable
         ? Directory.EnumerateFiles(Traces, number == 1 ? $"*.{pid}.nheap" : $"*.{pid}-{number}.nheap").SingleOrDefault("")
         : "";
 
-    private static bool IsClosed(string trace)
+    /// <summary>Whether a trace has been written to its end.</summary>
+    internal static bool IsClosed(string trace)
     {
         const int Error = 1, Busy = 5, CannotOpen = 14;
         try
