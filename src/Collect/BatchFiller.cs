@@ -5,12 +5,13 @@ using NativeHeap.Trace;
 namespace NativeHeap.Collect;
 
 /// <summary>Puts what changed since the last commit into a batch. For the drain's thread.</summary>
-internal sealed class BatchFiller
+internal sealed class BatchFiller : IDisposable
 {
     private const int MostCommitsWaited = 20; // 5 s for a module record that is claimed and not filled in
 
     private readonly RecordingShared _shared;
     private readonly List<(ulong Key, long Blocks, long Bytes)> _deltas = [];
+    private readonly DeltaTable _alive = new();
     private readonly List<TimelinePoint> _points = [];
     private int _modules;
     private int _locations;
@@ -22,6 +23,8 @@ internal sealed class BatchFiller
     {
         _shared = shared;
     }
+
+    public void Dispose() => _alive.Dispose();
 
     /// <summary>Everything of one process that changed.</summary>
     /// <param name="process">The process.</param>
@@ -240,7 +243,7 @@ internal sealed class BatchFiller
         var isShared = false;
         for (var i = first; i >= 0; i = heap.Stacks[i].NextTwin)
         {
-            isShared |= heap.Stacks[i].Shared || heap.Stacks[i].Thread != heap.Stacks[first].Thread;
+            isShared |= heap.Stacks[i].Marks.Shared || heap.Stacks[i].Marks.Thread != heap.Stacks[first].Marks.Thread;
         }
 
         for (var i = first; isShared && i >= 0; i = heap.Stacks[i].NextTwin)
@@ -248,7 +251,7 @@ internal sealed class BatchFiller
             heap.Share(i);
         }
 
-        return isShared ? null : heap.Stacks[first].Thread;
+        return isShared ? null : heap.Stacks[first].Marks.Thread;
     }
 
     private void FillShares(TrackedProcess process, TraceBatch to)
@@ -281,17 +284,33 @@ internal sealed class BatchFiller
         foreach (var (key, blocks, bytes) in _deltas)
         {
             var (index, birth, death) = ProcessHeap.CohortOf(key);
-            var stack = heap.Stacks[index].StackId;
-            if (stack == 0)
+            if (heap.Stacks[index].StackId == 0)
             {
                 heap.Cohorts.Add(key, blocks, bytes); // until it is known whose they are
+                continue;
             }
-            else if (blocks != 0 || bytes != 0)
+
+            var isBirth = death == ProcessHeap.Alive;
+            _alive.Add(ProcessHeap.CohortKey(index, birth, ProcessHeap.Alive), isBirth ? blocks : -blocks, isBirth ? bytes : -bytes);
+            if (!isBirth)
             {
-                to.Cohorts.Add(new CohortRow(
-                    process.Id, new StackId(stack), (int)birth,
-                    death == ProcessHeap.Alive ? CohortRow.NeverFreed : (int)death, blocks, bytes));
+                AddCohort(process, key, blocks, bytes, to);
             }
+        }
+
+        _deltas.Clear();
+        _alive.Drain(_deltas);
+        _deltas.ForEach(row => AddCohort(process, row.Key, row.Blocks, row.Bytes, to));
+    }
+
+    private static void AddCohort(TrackedProcess process, ulong key, long blocks, long bytes, TraceBatch to)
+    {
+        if (blocks != 0 || bytes != 0)
+        {
+            var (index, birth, death) = ProcessHeap.CohortOf(key);
+            to.Cohorts.Add(new CohortRow(
+                process.Id, new StackId(process.Heap.Stacks[index].StackId), (int)birth,
+                death == ProcessHeap.Alive ? CohortRow.NeverFreed : (int)death, blocks, bytes));
         }
     }
 
@@ -329,7 +348,7 @@ internal sealed class BatchFiller
             }
             else
             {
-                total.Dirty = false;
+                total.Marks.Dirty = false;
             }
         }
 

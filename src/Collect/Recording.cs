@@ -325,6 +325,7 @@ public sealed partial class Recording : IDisposable
         }
 
         _drain.Dispose();
+        _filler.Dispose();
         _shared.Registry.Dispose();
     }
 

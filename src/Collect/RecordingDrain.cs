@@ -361,7 +361,7 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
         SettleBounds(process);
         LeaveTrace(process);
         process.HasEnded = true;
-        _shared.Live.Remove(process.Heap.Live.Blocks, process.Heap.Live.Bytes);
+        _shared.Live.Move(-process.Heap.Live.Blocks, -process.Heap.Live.Bytes);
         process.Region.Retire(process);
         _finished.Add(process);
     }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using NativeHeap.Collect.Heap;
 using NativeHeap.Collect.Mappings;
 using NativeHeap.Wire;
@@ -43,26 +42,12 @@ internal sealed unsafe class RingFeed
     /// <summary>Reads everything up to the last refresh.</summary>
     public void Drain()
     {
-        if (_process is not null)
-        {
-            _host.Activate(_process);
-        }
-
-        var batch = stackalloc RecordPlace[BatchRecords];
+        Begin();
+        var batch = stackalloc RingPlace[BatchRecords];
         var publishAt = Reader.Position + (Reader.Capacity / 4);
         while (Look(batch) is var count and > 0)
         {
-            for (var i = 0; i < count; i++)
-            {
-                if (i + 1 < count && TakeTemporary(batch + i))
-                {
-                    i++;
-                    continue;
-                }
-
-                Take(batch[i].Record, batch[i].Word);
-            }
-
+            Take(batch, count);
             if (Reader.Position >= publishAt)
             {
                 Reader.Publish();
@@ -70,6 +55,7 @@ internal sealed unsafe class RingFeed
             }
         }
 
+        _process?.Heap.End();
         Reader.Publish();
         NoteFault();
     }
@@ -103,116 +89,117 @@ internal sealed unsafe class RingFeed
         }
     }
 
-    // Finds the next records and starts to load the places of their addresses in the live table.
-    private int Look(RecordPlace* batch)
+    private void Begin()
     {
-        var blocks = _process?.Heap.Blocks;
-        var count = 0;
-        while (count < BatchRecords && Reader.TryNext(out batch[count].Record, out batch[count].Word))
+        if (_process is not null)
         {
-            blocks?.Prefetch(batch[count].Word & WireConstants.AddressMask);
-            count++;
+            _host.Activate(_process);
+            _process.Heap.Begin(_stream, _thread, _timeMs);
+        }
+    }
+
+    // Finds the next records and starts to load the places of their addresses in the live table.
+    private int Look(RingPlace* batch)
+    {
+        var count = Reader.Read(batch, BatchRecords);
+        if (_process?.Heap is { } heap)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                heap.Prefetch(batch[i].Word & WireConstants.AddressMask);
+            }
         }
 
         return count;
     }
 
-    // An allocation and its free, one directly after the other.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TakeTemporary(RecordPlace* pair)
+    private void Take(RingPlace* batch, int count)
     {
-        if ((pair[0].Word ^ pair[1].Word) != BirthThenDeath || _process is null)
+        for (var i = 0; i < count; i++)
         {
-            return false;
+            var word = batch[i].Word;
+            var kind = (EventKind)(word >> (int)WireConstants.KindShift);
+            var address = word & WireConstants.AddressMask;
+            if (_process is null || address == 0 || kind is not (EventKind.Alloc or EventKind.Release))
+            {
+                TakeOther(batch[i].Record, kind, address);
+            }
+            else if (kind == EventKind.Release)
+            {
+                TakeRelease((ReleaseEvent*)batch[i].Record, address);
+            }
+            else if (i + 1 < count && (word ^ batch[i + 1].Word) == BirthThenDeath
+                && TakeTemporary((AllocEvent*)batch[i].Record, (ReleaseEvent*)batch[i + 1].Record, address))
+            {
+                i++;
+            }
+            else
+            {
+                var birth = (AllocEvent*)batch[i].Record;
+                _process.Heap.Birth(address, birth->Size, birth->Node, birth->Order);
+            }
         }
-
-        var birth = (AllocEvent*)pair[0].Record;
-        var death = (ReleaseEvent*)pair[1].Record;
-        if (death->AmongSamples != 0)
-        {
-            return false;
-        }
-
-        var bytes = Math.Min(birth->Size, LiveBlock.MaxBytes);
-        return _process.Heap.TryTemporary(
-            pair[0].Word & WireConstants.AddressMask, birth->Order, death->Order, bytes, birth->Node, _thread, _stream, _timeMs);
     }
 
-    private void Take(byte* record, ulong word)
+    // An allocation and its free, one directly after the other.
+    private bool TakeTemporary(AllocEvent* birth, ReleaseEvent* death, ulong address) => death->AmongSamples == 0
+        && _process!.Heap.TryTemporary(address, birth->Size, birth->Node, birth->Order, death->Order);
+
+    private void TakeRelease(ReleaseEvent* record, ulong address)
     {
-        switch ((EventKind)(word >> (int)WireConstants.KindShift))
+        var heap = _process!.Heap;
+        var order = record->Order;
+        if (record->AmongSamples == 0)
+        {
+            heap.Death(address, order);
+        }
+        else
+        {
+            heap.DeathAmongSamples(address, order);
+        }
+    }
+
+    private void TakeOther(byte* record, EventKind kind, ulong address)
+    {
+        switch (kind)
         {
             case EventKind.Alloc:
-                TakeAlloc((AllocEvent*)record, word & WireConstants.AddressMask);
-                break;
             case EventKind.Release:
-                TakeRelease((ReleaseEvent*)record, word & WireConstants.AddressMask);
+                Strays++;
                 break;
             case EventKind.Resize:
-                TakeResize((ResizeEvent*)record, word & WireConstants.AddressMask);
+                TakeResize((ResizeEvent*)record, address);
                 break;
             case EventKind.Time:
-                TakeTime(word & WireConstants.AddressMask);
+                TakeTime(address);
                 break;
             case EventKind.Thread:
                 TakeThread((ThreadEvent*)record);
                 break;
             case EventKind.Ignore:
-                TakeIgnored((IgnoreEvent*)record, word & WireConstants.AddressMask);
+                TakeIgnored((IgnoreEvent*)record, address);
                 break;
             case EventKind.Suppressions:
-                TakeSuppressions((SuppressionsEvent*)record, word & WireConstants.AddressMask);
+                TakeSuppressions((SuppressionsEvent*)record, address);
                 break;
             case EventKind.Map:
-                TakeMap((MapEvent*)record, word & WireConstants.AddressMask);
+                TakeMap((MapEvent*)record, address);
                 break;
             case EventKind.Unmap:
-                TakeUnmap((UnmapEvent*)record, word & WireConstants.AddressMask);
+                TakeUnmap((UnmapEvent*)record, address);
                 break;
             case EventKind.Remap:
-                TakeRemap((RemapEvent*)record, word & WireConstants.AddressMask);
+                TakeRemap((RemapEvent*)record, address);
                 break;
             case EventKind.Sample:
-                TakeSample((SampleEvent*)record, word & WireConstants.AddressMask);
+                TakeSample((SampleEvent*)record, address);
                 break;
             case EventKind.SampleRelease:
-                TakeSampleRelease((SampleReleaseEvent*)record, word & WireConstants.AddressMask);
+                TakeSampleRelease((SampleReleaseEvent*)record, address);
                 break;
             case EventKind.ForkCut:
                 break; // totals need none; a leak check of a forked child will
         }
-    }
-
-    private void TakeAlloc(AllocEvent* record, ulong address)
-    {
-        if (_process is null || address == 0)
-        {
-            Strays++;
-            return;
-        }
-
-        Birth(_process.Heap, address, record->Size, record->Node, record->Order);
-    }
-
-    private void TakeRelease(ReleaseEvent* record, ulong address)
-    {
-        if (_process is null || address == 0)
-        {
-            Strays++;
-            return;
-        }
-
-        var order = record->Order;
-        if (record->AmongSamples == 0)
-        {
-            Death(_process.Heap, address, order);
-            return;
-        }
-
-        // The thread may have let allocations pass since: whether the block was temporary is not known.
-        var operation = Operation(OperationKind.Death, address, order);
-        operation.AmongSamples = true;
-        _process.Heap.Submit(operation);
     }
 
     private void TakeSample(SampleEvent* record, ulong address)
@@ -224,14 +211,7 @@ internal sealed unsafe class RingFeed
             return;
         }
 
-        var heap = _process.Heap;
-        var operation = Operation(OperationKind.Birth, address, record->Order);
-        operation.Bytes = Math.Min(record->Size, LiveBlock.MaxBytes);
-        operation.Node = record->Node;
-        operation.Rate = (byte)rate;
-        heap.Threads[_thread].LastBirth = address;
-        heap.Streams[_stream].Add(heap.BytesOfSample(operation), _shared.Pass);
-        heap.Submit(operation);
+        _process.Heap.SampledBirth(address, record->Size, record->Node, record->Order, (byte)rate);
     }
 
     private void TakeSampleRelease(SampleReleaseEvent* record, ulong address)
@@ -243,16 +223,11 @@ internal sealed unsafe class RingFeed
             return;
         }
 
+        // The shim knows of allocations that passed, the heap of those that were recorded.
         var flags = record->Flags;
-        ref var last = ref _process.Heap.Threads[_thread].LastBirth;
-        var operation = Operation(OperationKind.Death, address, record->Order);
-        operation.Bytes = Math.Min(record->Size, LiveBlock.MaxBytes);
-        operation.Rate = (byte)rate;
-        operation.AmongSamples = (flags & WireConstants.SampleAmong) != 0;
-        // The shim knows of allocations that passed, we of those that were recorded.
-        operation.Temporary = (flags & WireConstants.SampleTemporary) != 0 && last == address;
-        last = last == address ? 0 : last;
-        _process.Heap.Submit(operation);
+        _process.Heap.SampledDeath(
+            address, record->Order, record->Size, (byte)rate, amongSamples: (flags & WireConstants.SampleAmong) != 0,
+            temporary: (flags & WireConstants.SampleTemporary) != 0);
     }
 
     private void TakeResize(ResizeEvent* record, ulong address)
@@ -272,15 +247,14 @@ internal sealed unsafe class RingFeed
         var heap = _process.Heap;
         if (result == ResizeResult.Failed)
         {
-            var nothing = Operation(OperationKind.Nothing, old, oldOrder);
-            heap.Submit(nothing);
+            heap.Nothing(old, oldOrder);
             return;
         }
 
-        Death(heap, old, oldOrder);
+        heap.Death(old, oldOrder);
         if (result == ResizeResult.Moved)
         {
-            Birth(heap, address, size, node, order);
+            heap.Birth(address, size, node, order);
         }
     }
 
@@ -292,7 +266,7 @@ internal sealed unsafe class RingFeed
             return;
         }
 
-        _process.Heap.Submit(Operation(OperationKind.Ignored, address, record->Order));
+        _process.Heap.Ignore(address, record->Order);
     }
 
     private void TakeSuppressions(SuppressionsEvent* record, ulong bytes)
@@ -357,64 +331,25 @@ internal sealed unsafe class RingFeed
         mapped.Submit(order, new MappingOperation(MappingKind.Map, address, size, node, _timeMs) { Moved = moved });
     }
 
-    private void Birth(ProcessHeap heap, ulong address, ulong bytes, uint node, uint order)
-    {
-        bytes = Math.Min(bytes, LiveBlock.MaxBytes);
-        heap.Threads[_thread].LastBirth = address;
-        heap.Streams[_stream].Add((long)bytes, _shared.Pass);
-        if (heap.TryBirth(address, order, bytes, node, _thread, _stream, _timeMs))
-        {
-            return;
-        }
-
-        var operation = Operation(OperationKind.Birth, address, order);
-        operation.Bytes = bytes;
-        operation.Node = node;
-        heap.Submit(operation);
-    }
-
-    private void Death(ProcessHeap heap, ulong address, uint order)
-    {
-        ref var last = ref heap.Threads[_thread].LastBirth;
-        var temporary = last == address;
-        if (temporary)
-        {
-            last = 0;
-        }
-
-        if (!heap.TryDeath(address, order, temporary, _thread, _stream, _timeMs))
-        {
-            var operation = Operation(OperationKind.Death, address, order);
-            operation.Temporary = temporary;
-            heap.Submit(operation);
-        }
-    }
-
-    private HeapOperation Operation(OperationKind kind, ulong address, uint order) => new()
-    {
-        Kind = kind,
-        Address = address,
-        Order = order,
-        Pass = _shared.Pass,
-        Thread = _thread,
-        TimeMs = _timeMs,
-        Stream = _stream,
-    };
-
     private void TakeTime(ulong clockNs)
     {
         var milliseconds = (uint)Math.Min((ulong)_shared.EventNs(clockNs) / 1_000_000, uint.MaxValue);
         _timeMs = Math.Max(_timeMs, milliseconds);
         if (_shared.Buckets.Of(_timeMs) >= BucketClock.MostBuckets)
         {
+            _process?.Heap.End();
             _host.WidenBuckets(_timeMs);
+            Begin();
         }
+
+        _process?.Heap.SetTime(_timeMs);
     }
 
     private void TakeThread(ThreadEvent* record)
     {
         var slot = record->Slot;
         var tid = record->Tid;
+        _process?.Heap.End();
         _process = _region.ProcessAt(slot);
         if (_process is null || _process.HasEnded)
         {
@@ -423,14 +358,8 @@ internal sealed unsafe class RingFeed
             return;
         }
 
-        _host.Activate(_process);
         _thread = (ushort)_process.Heap.Threads.IndexOf(tid, _timeMs);
         _stream = _process.StreamOf(_index, _shared.Pass);
-    }
-
-    private struct RecordPlace
-    {
-        public byte* Record;
-        public ulong Word;
+        Begin();
     }
 }

@@ -52,7 +52,7 @@ public sealed unsafe class RingReader
     /// <summary>Bytes read so far, since the ring was made.</summary>
     public ulong Position => _position;
 
-    /// <summary>Bytes that <see cref="TryNext"/> will hand out before it stops.</summary>
+    /// <summary>Bytes that <see cref="Read"/> will hand out before it stops.</summary>
     public ulong Available => _limit - _position;
 
     /// <summary>Thread that owns the ring in its pid namespace; 0: free to claim.</summary>
@@ -94,35 +94,35 @@ public sealed unsafe class RingReader
         return true;
     }
 
-    /// <summary>The next record up to the last <see cref="Refresh"/>. Padding is skipped.</summary>
-    /// <param name="record">Stays in place until <see cref="Publish"/>, but the target may change its bytes: read each
-    /// field once. As many bytes as its kind has lie within the ring.</param>
-    /// <param name="word">The record's first word, as it was when it was checked.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryNext(out byte* record, out ulong word)
+    /// <summary>The next records up to the last <see cref="Refresh"/>. Padding is skipped.</summary>
+    /// <param name="places">Filled from the first on. Records stay in place until <see cref="Publish"/>, but the target may
+    /// change their bytes: read each field once. As many bytes as its kind has lie within the ring.</param>
+    /// <param name="most">Places that there are.</param>
+    /// <returns>How many were filled; 0: there is nothing more.</returns>
+    public int Read(RingPlace* places, int most)
     {
-        while (_position != _limit)
+        var (data, capacity, limit) = ((nint)_data, _capacity, _limit); // once: what is written below could be any of them
+        var position = _position;
+        var count = 0;
+        while (position != limit && count < most)
         {
-            var offset = _position & (_capacity - 1);
-            record = _data + offset;
-            word = *(ulong*)record;
+            var offset = position & (capacity - 1);
+            var record = (byte*)data + offset;
+            var word = *(ulong*)record;
             var size = Size(word);
-            if (size == 0 || size > Math.Min(_limit - _position, _capacity - offset))
+            if (size == 0 || size > Math.Min(limit - position, capacity - offset))
             {
                 End(size == 0 ? RingFault.Kind : RingFault.Length);
-                break;
+                return count;
             }
 
-            _position += size;
-            if (word >> (int)WireConstants.KindShift != (ulong)EventKind.Pad)
-            {
-                return true;
-            }
+            position += size;
+            places[count] = new RingPlace(record, word);
+            count += word >> (int)WireConstants.KindShift == (ulong)EventKind.Pad ? 0 : 1;
         }
 
-        record = null;
-        word = 0;
-        return false;
+        _position = position;
+        return count;
     }
 
     /// <summary>Gives the room of what was read back to the producer, and wakes it when it waits.</summary>
@@ -173,12 +173,20 @@ public sealed unsafe class RingReader
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ulong Size(ulong word)
     {
-        switch ((EventKind)(word >> (int)WireConstants.KindShift))
+        // Nearly all are of the first two kinds.
+        var kind = (EventKind)(word >> (int)WireConstants.KindShift);
+        return kind switch
         {
-            case EventKind.Alloc:
-                return AllocEvent.StatedSize;
-            case EventKind.Release:
-                return ReleaseEvent.StatedSize;
+            EventKind.Alloc => AllocEvent.StatedSize,
+            EventKind.Release => ReleaseEvent.StatedSize,
+            _ => SizeOfOther(kind, word),
+        };
+    }
+
+    private static ulong SizeOfOther(EventKind kind, ulong word)
+    {
+        switch (kind)
+        {
             case EventKind.Time:
                 return TimeEvent.StatedSize;
             case EventKind.Thread:
@@ -214,4 +222,16 @@ public sealed unsafe class RingReader
         Fault = fault;
         _position = _limit = Volatile.Read(ref _ring->Head); // given back with the next Publish
     }
+}
+
+/// <summary>Where a record lies in a ring.</summary>
+/// <param name="record">Its first byte.</param>
+/// <param name="word">Its first word, as it was when it was checked.</param>
+public readonly unsafe struct RingPlace(byte* record, ulong word)
+{
+    /// <summary>Its first byte.</summary>
+    public byte* Record => record;
+
+    /// <summary>Its first word.</summary>
+    public ulong Word => word;
 }

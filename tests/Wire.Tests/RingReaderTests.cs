@@ -18,6 +18,7 @@ public sealed unsafe class RingReaderTests
         ulong written = 0;
         ulong read = 0;
         var random = new Random(1);
+        var places = stackalloc RingPlace[5];
         for (var turn = 0; turn < 1000; turn++)
         {
             for (var i = random.Next(60); i > 0; i--)
@@ -26,10 +27,13 @@ public sealed unsafe class RingReaderTests
             }
 
             reader.Refresh();
-            while (reader.TryNext(out var record, out var word))
+            while (reader.Read(places, random.Next(1, 6)) is var count and > 0)
             {
-                Assert.Equal(_allocWord, word);
-                Assert.Equal(read++, ((AllocEvent*)record)->Size);
+                for (var i = 0; i < count; i++)
+                {
+                    Assert.Equal(_allocWord, places[i].Word);
+                    Assert.Equal(read++, ((AllocEvent*)places[i].Record)->Size);
+                }
             }
 
             reader.Publish();
@@ -48,11 +52,11 @@ public sealed unsafe class RingReaderTests
         var view = new RegionView(memory.Start, memory.Bytes);
         var producer = new Producer(view);
         producer.Write(1);
-        Assert.False(view.Ring(Last).TryNext(out _, out _));
+        Assert.False(TryNext(view.Ring(Last)));
         Assert.True(view.Ring(Last).Refresh());
         producer.Write(2);
-        Assert.True(view.Ring(Last).TryNext(out _, out _));
-        Assert.False(view.Ring(Last).TryNext(out _, out _));
+        Assert.True(TryNext(view.Ring(Last)));
+        Assert.False(TryNext(view.Ring(Last)));
     }
 
     [Fact]
@@ -73,7 +77,7 @@ public sealed unsafe class RingReaderTests
         Assert.True(reader.IsFilling);
         reader.Refresh();
         Assert.True(reader.IsFilling);
-        Assert.True(reader.TryNext(out _, out _) && reader.TryNext(out _, out _));
+        Assert.True(TryNext(reader) && TryNext(reader));
         Assert.False(reader.IsFilling);
     }
 
@@ -143,7 +147,7 @@ public sealed unsafe class RingReaderTests
         producer.Write(1, word);
         var reader = view.Ring(Last);
         Assert.True(reader.Refresh());
-        Assert.False(reader.TryNext(out _, out _));
+        Assert.False(TryNext(reader));
         Assert.Equal(fault, reader.Fault);
         reader.Publish();
         for (var i = 0; i < 1000; i++)
@@ -210,31 +214,47 @@ public sealed unsafe class RingReaderTests
     {
         reader.Refresh();
         var count = 0;
-        while (reader.TryNext(out var record, out var word))
+        var places = stackalloc RingPlace[7];
+        while (reader.Read(places, 7) is var read and > 0)
         {
-            var bytes = (EventKind)(word >> 56) switch
+            for (var i = 0; i < read; i++)
             {
-                EventKind.Time => sizeof(TimeEvent),
-                EventKind.Thread => sizeof(ThreadEvent),
-                EventKind.Alloc => sizeof(AllocEvent),
-                EventKind.Release => sizeof(ReleaseEvent),
-                EventKind.Resize => sizeof(ResizeEvent),
-                EventKind.ForkCut => sizeof(ForkCutEvent),
-                EventKind.Ignore => sizeof(IgnoreEvent),
-                EventKind.Suppressions => sizeof(SuppressionsEvent),
-                EventKind.Map => sizeof(MapEvent),
-                EventKind.Unmap => sizeof(UnmapEvent),
-                EventKind.Remap => sizeof(RemapEvent),
-                EventKind.Sample => sizeof(SampleEvent),
-                EventKind.SampleRelease => sizeof(SampleReleaseEvent),
-                _ => throw new InvalidOperationException($"a record of kind {word >> 56} was handed out"),
-            };
-            _sink += new Span<byte>(record, bytes).IndexOf((byte)1);
-            count++;
+                ReadWhole(places[i]);
+            }
+
+            count += read;
         }
 
         reader.Publish();
         return count;
+    }
+
+    private static void ReadWhole(RingPlace place)
+    {
+        var bytes = (EventKind)(place.Word >> 56) switch
+        {
+            EventKind.Time => sizeof(TimeEvent),
+            EventKind.Thread => sizeof(ThreadEvent),
+            EventKind.Alloc => sizeof(AllocEvent),
+            EventKind.Release => sizeof(ReleaseEvent),
+            EventKind.Resize => sizeof(ResizeEvent),
+            EventKind.ForkCut => sizeof(ForkCutEvent),
+            EventKind.Ignore => sizeof(IgnoreEvent),
+            EventKind.Suppressions => sizeof(SuppressionsEvent),
+            EventKind.Map => sizeof(MapEvent),
+            EventKind.Unmap => sizeof(UnmapEvent),
+            EventKind.Remap => sizeof(RemapEvent),
+            EventKind.Sample => sizeof(SampleEvent),
+            EventKind.SampleRelease => sizeof(SampleReleaseEvent),
+            _ => throw new InvalidOperationException($"a record of kind {place.Word >> 56} was handed out"),
+        };
+        _sink += new Span<byte>(place.Record, bytes).IndexOf((byte)1);
+    }
+
+    private static bool TryNext(RingReader reader)
+    {
+        RingPlace place;
+        return reader.Read(&place, 1) == 1;
     }
 
     private static int _sink;

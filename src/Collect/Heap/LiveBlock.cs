@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using NativeHeap.Wire;
 
 namespace NativeHeap.Collect.Heap;
@@ -38,7 +39,11 @@ internal struct LiveBlock
     /// <summary>Whether a pool of the program's own gave it: it lies in another block or a mapping.</summary>
     public readonly bool IsPools => (Address & WireConstants.PoolBlockBit) != 0;
 
-    public readonly long Bytes => (long)((BytesAndThread & ((long)BytesAndThread < 0 ? ~Large : SmallMask)) >> ThreadBits);
+    public readonly long Bytes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (long)((BytesAndThread & ((long)BytesAndThread < 0 ? ~Large : SmallMask)) >> ThreadBits);
+    }
 
     public readonly int Thread => (int)(BytesAndThread & ((1 << ThreadBits) - 1));
 

@@ -1,23 +1,33 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using NativeHeap.Wire;
 
 namespace NativeHeap.Collect.Heap;
 
 /// <summary>
 /// The live blocks of a process by address. Extendible hashing (Fagin, Nievergelt, Pippenger, Strong 1979): a
-/// directory of segments, each open-addressed with linear probing and deletion by backward shift. A segment that fills
-/// up doubles until it holds <see cref="SegmentPlaces"/> places and then splits in two, so no step moves more than one
-/// segment whatever the table's size. For one thread.
+/// directory of segments, each a Swiss table (Kulukundis 2017; Abseil's flat_hash_map): places in groups of 16, and for
+/// each place a byte with 7 bits of its block's hash, so that one comparison tells where in a group a block can be. A
+/// segment that fills up doubles until it holds <see cref="SegmentPlaces"/> places and then splits in two, so no step
+/// moves more than one segment whatever the table's size. For one thread.
 /// </summary>
 internal sealed unsafe class LiveTable : IDisposable
 {
-    /// <summary>Places of a full-grown segment: 1.5 MiB.</summary>
+    /// <summary>Places of a full-grown segment: 1.6 MiB.</summary>
     public const int SegmentPlaces = 1 << SegmentBits;
 
     private const int SegmentBits = 16;
     private const int FirstBits = 5;
     private const int MaxDepth = 24;
+    private const int GroupBits = 4;
+    private const uint GroupPlaces = 1 << GroupBits;
+
+    // Bytes of places without a block; those of places with one are below 0x80.
+    private const byte Empty = 0x80;
+    private const byte Left = 0xFE; // its block went while its group was full: a search goes on to the next group
 
     private Segment** _directory;
     private int _depth; // the directory has 1 << _depth entries
@@ -28,8 +38,20 @@ internal sealed unsafe class LiveTable : IDisposable
         _directory[0] = NewSegment(FirstBits, 0);
     }
 
-    /// <summary>Blocks in the table.</summary>
-    public long Count { get; private set; }
+    /// <summary>Blocks in the table; counted anew each time.</summary>
+    public long Count
+    {
+        get
+        {
+            long count = 0;
+            for (var d = 0; _directory is not null && d < 1 << _depth; d++)
+            {
+                count += d == FirstEntry(d, _directory[d]) ? _directory[d]->Count : 0;
+            }
+
+            return count;
+        }
+    }
 
     /// <summary>Starts to load the place of an address into the cache.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -37,45 +59,38 @@ internal sealed unsafe class LiveTable : IDisposable
     {
         var hash = Hash(address);
         var segment = Find(hash);
+        var home = Home(segment, hash);
         if (Sse.IsSupported)
         {
-            Sse.Prefetch0(segment->Places + Home(segment, hash));
+            Sse.Prefetch0(segment->Bytes + home);
+            Sse.Prefetch0(segment->Places + home + Wish(hash));
         }
     }
 
-    /// <summary>Adds a block.</summary>
-    /// <param name="block">Its address is not 0.</param>
-    /// <param name="previous">The block that stood at that address, when the result is true.</param>
-    /// <returns>True when the address was taken: the new block has replaced the old one.</returns>
-    public bool Insert(in LiveBlock block, out LiveBlock previous)
+    /// <summary>The place for a block, to be filled in by the caller at once.</summary>
+    /// <param name="address">Not 0.</param>
+    /// <param name="wasTaken">Whether a block of that address stands there.</param>
+    /// <returns>Valid until the next call.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public LiveBlock* Add(ulong address, out bool wasTaken)
     {
-        var hash = Hash(block.Address);
+        var hash = Hash(address);
         var segment = Find(hash);
-        if (segment->Count >= segment->Limit)
+        var place = Search(segment, hash, address);
+        wasTaken = place is not null;
+        if (wasTaken)
         {
-            segment = Grow(segment, hash);
+            return place;
         }
 
-        var mask = segment->Mask;
-        for (var i = Home(segment, hash); ; i = (i + 1) & mask)
+        if (segment->Room == 0)
         {
-            var place = segment->Places + i;
-            if (place->Address == 0)
-            {
-                *place = block;
-                segment->Count++;
-                Count++;
-                previous = default;
-                return false;
-            }
-
-            if (place->Address == block.Address)
-            {
-                previous = *place;
-                *place = block;
-                return true;
-            }
+            segment = MakeRoom(segment, hash);
         }
+
+        place = segment->Places + Occupy(segment, hash);
+        place->Address = address;
+        return place;
     }
 
     /// <summary>Whether a block stands at that address.</summary>
@@ -83,43 +98,25 @@ internal sealed unsafe class LiveTable : IDisposable
     public bool Contains(ulong address)
     {
         var hash = Hash(address);
-        var segment = Find(hash);
-        var mask = segment->Mask;
-        for (var i = Home(segment, hash); segment->Places[i].Address != 0; i = (i + 1) & mask)
-        {
-            if (segment->Places[i].Address == address)
-            {
-                return true;
-            }
-        }
-
-        return false;
+        return Search(Find(hash), hash, address) is not null;
     }
 
     /// <summary>Takes a block out.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Remove(ulong address, out LiveBlock block)
     {
         var hash = Hash(address);
         var segment = Find(hash);
-        var mask = segment->Mask;
-        for (var i = Home(segment, hash); ; i = (i + 1) & mask)
+        var place = Search(segment, hash, address);
+        if (place is null)
         {
-            var place = segment->Places + i;
-            if (place->Address == address)
-            {
-                block = *place;
-                Close(segment, i);
-                segment->Count--;
-                Count--;
-                return true;
-            }
-
-            if (place->Address == 0)
-            {
-                block = default;
-                return false;
-            }
+            block = default;
+            return false;
         }
+
+        block = *place;
+        Vacate(segment, (uint)(place - segment->Places));
+        return true;
     }
 
     /// <summary>Appends every block, in no particular order.</summary>
@@ -135,9 +132,9 @@ internal sealed unsafe class LiveTable : IDisposable
                 continue; // several entries may lead to one segment
             }
 
-            for (uint i = 0; i <= segment->Mask; i++)
+            for (uint i = 0; i < segment->PlaceCount; i++)
             {
-                if (segment->Places[i].Address != 0)
+                if (segment->Bytes[i] < Empty)
                 {
                     if (to.Count >= most)
                     {
@@ -156,9 +153,9 @@ internal sealed unsafe class LiveTable : IDisposable
         for (var d = 0; d < 1 << _depth; d++)
         {
             var segment = _directory[d];
-            for (uint i = 0; d == FirstEntry(d, segment) && i <= segment->Mask; i++)
+            for (uint i = 0; d == FirstEntry(d, segment) && i < segment->PlaceCount; i++)
             {
-                if (segment->Places[i].Address != 0)
+                if (segment->Bytes[i] < Empty)
                 {
                     action(segment->Places[i]);
                 }
@@ -184,45 +181,95 @@ internal sealed unsafe class LiveTable : IDisposable
 
         NativeMemory.Free(_directory);
         _directory = null;
-        Count = 0;
     }
 
+    // Parts of the hash that do not overlap: 24 bits for the directory, 7 for a place's byte, 12 for the group, 4 for
+    // the place in it that a block gets when that is free.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong Hash(ulong address) => (address >> 3) * 0x9E3779B97F4A7C15;
+    private static ulong Hash(ulong address) => (address >> 4) * WireConstants.StripeMultiplier; // computed once for both
 
-    // The directory takes the hash's upper bits, the place in a segment the ones below.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private Segment* Find(ulong hash) => _directory[(hash >> 1) >> (63 - _depth)];
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint Home(Segment* segment, ulong hash) => (uint)(hash >> 20) & segment->Mask;
+    private static byte Byte(ulong hash) => (byte)((hash >> 32) & 0x7F);
+
+    // The first place of the group where a search begins.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Home(Segment* segment, ulong hash) => (uint)(hash >> 16) & segment->GroupMask;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Wish(ulong hash) => (uint)(hash >> 16) & (GroupPlaces - 1);
 
     private int FirstEntry(int entry, Segment* segment) => entry & (-1 << (_depth - segment->Depth));
 
-    // Backward shift: moves up whoever would not be found any more with place i empty.
-    private static void Close(Segment* segment, uint i)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Matching(Vector128<byte> group, byte value) =>
+        Vector128.Equals(group, Vector128.Create(value)).ExtractMostSignificantBits();
+
+    // The place of an address; null when it has none.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static LiveBlock* Search(Segment* segment, ulong hash, ulong address)
     {
-        var mask = segment->Mask;
-        var places = segment->Places;
-        for (var j = (i + 1) & mask; places[j].Address != 0; j = (j + 1) & mask)
+        for (var first = Home(segment, hash); ; first = (first + GroupPlaces) & segment->GroupMask)
         {
-            var home = Home(segment, Hash(places[j].Address));
-            if (((j - home) & mask) >= ((j - i) & mask))
+            var group = Vector128.Load(segment->Bytes + first);
+            for (var like = Matching(group, Byte(hash)); like != 0; like &= like - 1)
             {
-                places[i] = places[j];
-                i = j;
+                var place = segment->Places + first + (uint)BitOperations.TrailingZeroCount(like);
+                if (place->Address == address)
+                {
+                    return place;
+                }
+            }
+
+            if (Matching(group, Empty) != 0)
+            {
+                return null;
             }
         }
+    }
 
-        places[i].Address = 0;
+    // Takes a free place for a hash that is not there; there is room.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Occupy(Segment* segment, ulong hash)
+    {
+        var first = Home(segment, hash);
+        uint free;
+        while ((free = Vector128.Load(segment->Bytes + first).ExtractMostSignificantBits()) == 0)
+        {
+            first = (first + GroupPlaces) & segment->GroupMask;
+        }
+
+        // The one that was loaded ahead, or the next after it.
+        var wish = (int)Wish(hash);
+        var twice = (free | (free << (int)GroupPlaces)) >> wish;
+        var place = first + ((uint)(wish + BitOperations.TrailingZeroCount(twice)) & (GroupPlaces - 1));
+        segment->Room -= segment->Bytes[place] == Empty ? 1u : 0u;
+        segment->Bytes[place] = Byte(hash);
+        segment->Count++;
+        return place;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Vacate(Segment* segment, uint place)
+    {
+        // A group with an empty place was never full: no search has to go beyond it.
+        var hasEmpty = Matching(Vector128.Load(segment->Bytes + (place & ~(GroupPlaces - 1))), Empty) != 0;
+        segment->Bytes[place] = hasEmpty ? Empty : Left;
+        segment->Room += hasEmpty ? 1u : 0u;
+        segment->Count--;
     }
 
     private static Segment* NewSegment(int bits, int depth)
     {
+        var places = (nuint)1 << bits;
         var segment = (Segment*)NativeMemory.Alloc(1, (nuint)sizeof(Segment));
-        segment->Places = (LiveBlock*)NativeMemory.AllocZeroed((nuint)1 << bits, (nuint)sizeof(LiveBlock));
-        segment->Mask = (1u << bits) - 1;
-        segment->Limit = (1u << bits) / 8 * 5;
+        segment->Places = (LiveBlock*)NativeMemory.Alloc(places, (nuint)sizeof(LiveBlock) + 1);
+        segment->Bytes = (byte*)(segment->Places + places);
+        NativeMemory.Fill(segment->Bytes, places, Empty);
+        segment->GroupMask = (uint)(places - 1) & ~(GroupPlaces - 1);
+        segment->Room = (uint)places / 8 * 7;
         segment->Count = 0;
         segment->Depth = depth;
         return segment;
@@ -234,25 +281,19 @@ internal sealed unsafe class LiveTable : IDisposable
         NativeMemory.Free(segment);
     }
 
-    private static void Put(Segment* segment, in LiveBlock block)
-    {
-        var i = Home(segment, Hash(block.Address));
-        while (segment->Places[i].Address != 0)
-        {
-            i = (i + 1) & segment->Mask;
-        }
+    private static void Put(Segment* segment, in LiveBlock block) => segment->Places[Occupy(segment, Hash(block.Address))] = block;
 
-        segment->Places[i] = block;
-        segment->Count++;
-    }
-
-    private Segment* Grow(Segment* segment, ulong hash)
+    private Segment* MakeRoom(Segment* segment, ulong hash)
     {
-        while (segment->Count >= segment->Limit)
+        while (segment->Room == 0)
         {
-            if (segment->Mask + 1 < SegmentPlaces || segment->Depth == MaxDepth)
+            if (segment->Count <= segment->PlaceCount / 4 * 3)
             {
-                Double(segment);
+                Remake(segment, segment->PlaceCount); // much of the room is taken by blocks that left
+            }
+            else if (segment->PlaceCount < SegmentPlaces || segment->Depth == MaxDepth)
+            {
+                Remake(segment, segment->PlaceCount * 2);
             }
             else
             {
@@ -264,21 +305,20 @@ internal sealed unsafe class LiveTable : IDisposable
         return segment;
     }
 
-    private static void Double(Segment* segment)
+    private static void Remake(Segment* segment, uint places)
     {
         var old = *segment;
-        var bits = System.Numerics.BitOperations.Log2(old.Mask + 1) + 1;
-        var grown = NewSegment(bits, old.Depth);
-        for (uint i = 0; i <= old.Mask; i++)
+        var made = NewSegment(BitOperations.Log2(places), old.Depth);
+        for (uint i = 0; i < old.PlaceCount; i++)
         {
-            if (old.Places[i].Address != 0)
+            if (old.Bytes[i] < Empty)
             {
-                Put(grown, old.Places[i]);
+                Put(made, old.Places[i]);
             }
         }
 
-        *segment = *grown; // in place: the directory's entries stay right
-        NativeMemory.Free(grown);
+        *segment = *made; // in place: the directory's entries stay right
+        NativeMemory.Free(made);
         NativeMemory.Free(old.Places);
     }
 
@@ -293,11 +333,11 @@ internal sealed unsafe class LiveTable : IDisposable
         var depth = segment->Depth + 1;
         var low = NewSegment(SegmentBits, depth);
         var high = NewSegment(SegmentBits, depth);
-        for (uint i = 0; i <= segment->Mask; i++)
+        for (uint i = 0; i < segment->PlaceCount; i++)
         {
-            ref var block = ref segment->Places[i];
-            if (block.Address != 0)
+            if (segment->Bytes[i] < Empty)
             {
+                ref var block = ref segment->Places[i];
                 Put(((Hash(block.Address) >> (64 - depth)) & 1) == 0 ? low : high, block);
             }
         }
@@ -330,9 +370,12 @@ internal sealed unsafe class LiveTable : IDisposable
     private struct Segment
     {
         public LiveBlock* Places;
-        public uint Mask;
-        public uint Limit;
+        public byte* Bytes; // one for each place
+        public uint GroupMask; // of the first places of groups
+        public uint Room; // empty places that may still be filled
         public uint Count;
         public int Depth; // upper bits of the hash that all its blocks share
+
+        public readonly uint PlaceCount => GroupMask + GroupPlaces;
     }
 }

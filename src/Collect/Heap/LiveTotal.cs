@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace NativeHeap.Collect.Heap;
 
 /// <summary>
@@ -22,24 +20,25 @@ internal sealed class LiveTotal
     /// <summary>Number of the last peak.</summary>
     public ulong Epoch { get; private set; }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Add(long blocks, long bytes, uint timeMs)
+    /// <summary>Adds changes, of any sign, whose peaks were told.</summary>
+    public void Move(long blocks, long bytes)
     {
         Blocks += blocks;
         Bytes += bytes;
-        if (Bytes > PeakBytes)
+    }
+
+    /// <summary>Tells what is live at a moment before the next <see cref="Move"/>.</summary>
+    /// <param name="blocks">Changes until then, of any sign.</param>
+    /// <param name="bytes">The same.</param>
+    /// <param name="timeMs">The moment.</param>
+    public void Rise(long blocks, long bytes, uint timeMs)
+    {
+        if (Bytes + bytes > PeakBytes)
         {
-            PeakBytes = Bytes;
-            PeakBlocks = Blocks;
+            PeakBytes = Bytes + bytes;
+            PeakBlocks = Blocks + blocks;
             PeakMs = timeMs;
             Epoch++;
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Remove(long blocks, long bytes)
-    {
-        Blocks -= blocks;
-        Bytes -= bytes;
     }
 }

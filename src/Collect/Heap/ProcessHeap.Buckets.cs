@@ -12,95 +12,89 @@ internal sealed partial class ProcessHeap
     {
         for (var i = 0; i < _dirty.Count; i++)
         {
-            ref var total = ref Stacks[_dirty[i]];
-            CarryCohorts(ref total, _dirty[i]);
-            CarrySizes(ref total, _dirty[i]);
-            CarryLifetimes(ref total, _dirty[i]);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Bury(ref StackTotal total, int stack, uint birth, uint death, long blocks, long bytes)
-    {
-        if (total.OpenBucket == birth)
-        {
-            total.OpenBlocks -= blocks;
-            total.OpenBytes -= bytes;
-            if (death == birth)
+            var stack = _dirty[i];
+            ref var total = ref Stacks[stack];
+            CarryCohorts(ref total, stack);
+            for (var place = 0; place < RecentBuckets.Count; place++)
             {
-                total.ShutBlocks += blocks;
-                total.ShutBytes += bytes;
-                return;
+                Carry(stack, lifetime: false, total.Sizes.TakeAt(place));
+                Carry(stack, lifetime: true, total.Lifetimes.TakeAt(place));
             }
         }
-        else
-        {
-            Cohorts.Add(CohortKey(stack, birth, Alive), -blocks, -bytes);
-        }
-
-        Cohorts.Add(CohortKey(stack, birth, death), blocks, bytes);
     }
 
     private static int BitLength(ulong value) => 64 - BitOperations.LeadingZeroCount(value);
 
+    // Counts blocks of a bucket that died in this one.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Bury(ref StackTotal total, int stack, uint birth, long blocks, long bytes)
+    {
+        var cohort = (uint)CohortKey(0, birth, _bucket);
+        if (cohort != total.ShutCohort || total.Marks.Rate != 0 || !total.Shut.TryAdd(bytes))
+        {
+            BuryOther(ref total, stack, cohort, blocks, bytes);
+        }
+    }
+
+    private void BuryOther(ref StackTotal total, int stack, uint cohort, long blocks, long bytes)
+    {
+        CarryShut(ref total, stack);
+        total.ShutCohort = cohort;
+        Cohorts.Add(CohortKey(stack, 0, 0) | cohort, blocks, bytes);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void CountSize(ref StackTotal total, int stack, long size, long blocks, long bytes)
     {
-        var bucket = (byte)BitLength((ulong)size);
-        if (total.SizeBucket != bucket)
+        var bucket = BitLength((ulong)size);
+        if (total.Marks.Rate != 0 || !total.Sizes.TryAdd(bucket, bytes))
         {
-            CarrySizes(ref total, stack);
-            total.SizeBucket = bucket;
+            CountOther(stack, lifetime: false, ref total.Sizes, bucket, blocks, bytes);
         }
-
-        total.SizeBlocks += blocks;
-        total.SizeBytes += bytes;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void CountLifetime(ref StackTotal total, int stack, uint milliseconds, long blocks, long bytes)
     {
-        var bucket = (byte)BitLength(milliseconds * 1000UL);
-        if (total.LifetimeBucket != bucket)
+        var bucket = BitLength(milliseconds * 1000UL);
+        if (total.Marks.Rate != 0 || !total.Lifetimes.TryAdd(bucket, bytes))
         {
-            CarryLifetimes(ref total, stack);
-            total.LifetimeBucket = bucket;
+            CountOther(stack, lifetime: true, ref total.Lifetimes, bucket, blocks, bytes);
         }
+    }
 
-        total.LifetimeBlocks += blocks;
-        total.LifetimeBytes += bytes;
+    private void CountOther(int stack, bool lifetime, ref RecentBuckets recent, int bucket, long blocks, long bytes)
+    {
+        Carry(stack, lifetime, recent.Take(bucket));
+        Histograms.Add(HistogramKey(stack, lifetime, bucket), blocks, bytes);
+    }
+
+    private void Carry(int stack, bool lifetime, (int Bucket, SmallSum Sum) recent)
+    {
+        if (!recent.Sum.IsEmpty)
+        {
+            Histograms.Add(HistogramKey(stack, lifetime, recent.Bucket), recent.Sum.Blocks, recent.Sum.Bytes);
+        }
     }
 
     private void CarryCohorts(ref StackTotal total, int stack)
     {
-        if (total.OpenBlocks != 0 || total.OpenBytes != 0)
+        var (blocks, bytes) = (total.Allocations - total.OpenFromBlocks, total.AllocatedBytes - total.OpenFromBytes);
+        if (blocks != 0 || bytes != 0)
         {
-            Cohorts.Add(CohortKey(stack, total.OpenBucket, Alive), total.OpenBlocks, total.OpenBytes);
-            total.OpenBlocks = total.OpenBytes = 0;
+            Cohorts.Add(CohortKey(stack, total.OpenBucket, Alive), blocks, bytes);
+            (total.OpenFromBlocks, total.OpenFromBytes) = (total.Allocations, total.AllocatedBytes);
         }
 
-        if (total.ShutBlocks != 0)
-        {
-            Cohorts.Add(CohortKey(stack, total.OpenBucket, total.OpenBucket), total.ShutBlocks, total.ShutBytes);
-            total.ShutBlocks = total.ShutBytes = 0;
-        }
+        CarryShut(ref total, stack);
     }
 
-    private void CarrySizes(ref StackTotal total, int stack)
+    private void CarryShut(ref StackTotal total, int stack)
     {
-        if (total.SizeBlocks != 0)
+        if (!total.Shut.IsEmpty)
         {
-            Histograms.Add(HistogramKey(stack, false, total.SizeBucket), total.SizeBlocks, total.SizeBytes);
-            total.SizeBlocks = total.SizeBytes = 0;
-        }
-    }
-
-    private void CarryLifetimes(ref StackTotal total, int stack)
-    {
-        if (total.LifetimeBlocks != 0)
-        {
-            Histograms.Add(HistogramKey(stack, true, total.LifetimeBucket), total.LifetimeBlocks, total.LifetimeBytes);
-            total.LifetimeBlocks = total.LifetimeBytes = 0;
+            Cohorts.Add(CohortKey(stack, 0, 0) | total.ShutCohort, total.Shut.Blocks, total.Shut.Bytes);
+            total.Shut = default;
         }
     }
 }

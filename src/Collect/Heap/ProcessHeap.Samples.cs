@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace NativeHeap.Collect.Heap;
 
 /// <summary>
@@ -18,15 +16,15 @@ internal sealed partial class ProcessHeap
     /// <summary>Blocks whose frees are told although births are sampled; null: nobody keeps them.</summary>
     public KeptBlocks? Kept { get; set; }
 
-    /// <summary>The bytes that a sample counts for at its birth.</summary>
-    public long BytesOfSample(in HeapOperation birth) => Rates.WeightOf(birth.Rate).Of(Sample(birth)).Bytes;
+    // The bytes that a sample counts for at its birth.
+    private long BytesOfSample(in HeapOperation birth) => Rates.WeightOf(birth.Rate).Of(Sample(birth)).Bytes;
 
     /// <summary>Has the frees told of all its live blocks that were recorded because all were.</summary>
     public void Keep(KeptBlocks kept)
     {
         Blocks.ForEach(block =>
         {
-            if (Stacks[block.Stack].Rate == 0)
+            if (Stacks[block.Stack].Marks.Rate == 0)
             {
                 kept.Add(block.Address);
             }
@@ -40,31 +38,21 @@ internal sealed partial class ProcessHeap
         long blocks = 0;
         for (var i = 0; i < Stacks.Count; i++)
         {
-            blocks += Stacks[i].Rate == 0 ? Stacks[i].LiveBlocks : 0;
+            blocks += Stacks[i].Marks.Rate == 0 ? Stacks[i].LiveBlocks : 0;
         }
 
         return blocks;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private (long Blocks, long Bytes) CountOf(in LiveBlock block)
-    {
-        var rate = Stacks[block.Stack].Rate;
-        return rate == 0
-            ? (1, block.Bytes)
-            : Rates.WeightOf(rate).Of(block);
     }
 
     private static LiveBlock Sample(in HeapOperation operation) =>
         new(operation.Address, operation.Bytes, luck: operation.Order, operation.TimeMs);
 
     // A death that may be of a block which was never recorded, or whose like were not.
-    private long ApplyDeathAmongSamples(in HeapOperation operation)
+    private long CountDeathAmongSamples(in HeapOperation operation)
     {
         if (Blocks.Contains(operation.Address))
         {
-            return ApplyDeath(
-                operation.Address, operation.Temporary, operation.Thread, operation.Stream, operation.TimeMs);
+            return CountDeath(operation.Address, operation.Temporary);
         }
 
         _ignored?.Remove(operation.Address);

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using NativeHeap.Model;
 
 namespace NativeHeap.Collect.Heap;
@@ -46,7 +45,8 @@ internal sealed partial class ProcessHeap : IDisposable
     /// <summary>Totals per leaf node.</summary>
     public NativeList<StackTotal> Stacks { get; } = new();
 
-    /// <summary>Changes to cohorts since the last commit; keys by <see cref="CohortKey"/>.</summary>
+    /// <summary>Changes to cohorts since the last commit; keys by <see cref="CohortKey"/>. What is under <see cref="Alive"/> are
+    /// births: those that died since are to be taken off.</summary>
     public DeltaTable Cohorts { get; } = new();
 
     /// <summary>Changes to histograms since the last commit; keys by <see cref="HistogramKey"/>.</summary>
@@ -129,88 +129,16 @@ internal sealed partial class ProcessHeap : IDisposable
     public void Share(int stack)
     {
         ref var total = ref Stacks[stack];
-        if (total.Shared)
+        if (total.Marks.Shared)
         {
             return;
         }
 
-        total.Shared = true;
-        Shares.Add(ShareKey(stack, total.Thread, freed: false), total.Allocations, total.AllocatedBytes);
+        total.Marks.Shared = true;
+        Shares.Add(ShareKey(stack, total.Marks.Thread, freed: false), total.Allocations, total.AllocatedBytes);
         if (total.Frees != 0)
         {
-            Shares.Add(ShareKey(stack, total.Thread, freed: true), total.Frees, total.FreedBytes);
-        }
-    }
-
-    /// <summary>Applies the next operation of a ring when it is a birth whose turn it is; false: <see cref="Submit"/>
-    /// it.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryBirth(
-        ulong address, uint order, ulong bytes, uint node, ushort thread, int stream, uint timeMs)
-    {
-        var stripe = StripeOrder.Stripe(address);
-        if (!_order.TryTake(stripe, order))
-        {
-            return false;
-        }
-
-        ApplyBirth(address, bytes, node, order, thread, stream, timeMs);
-        if (_order.Parked != 0)
-        {
-            Unpark(stripe);
-        }
-
-        return true;
-    }
-
-    /// <summary>The same for a death.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryDeath(ulong address, uint order, bool temporary, ushort thread, int stream, uint timeMs)
-    {
-        var stripe = StripeOrder.Stripe(address);
-        if (!_order.TryTake(stripe, order))
-        {
-            return false;
-        }
-
-        ApplyDeath(address, temporary, thread, stream, timeMs);
-        if (_order.Parked != 0)
-        {
-            Unpark(stripe);
-        }
-
-        return true;
-    }
-
-    /// <summary>Takes the next operation of a ring; it is applied now or when its turn has come.</summary>
-    public void Submit(in HeapOperation operation)
-    {
-        var stripe = StripeOrder.Stripe(operation.Address);
-        switch (_order.Take(stripe, operation))
-        {
-            case Turn.Now:
-                Apply(operation);
-                if (_order.Parked != 0)
-                {
-                    Unpark(stripe);
-                }
-
-                break;
-            case Turn.Late:
-                Apply(operation);
-                break;
-            case Turn.Parked when _order.Parked >= StripeOrder.MostParked:
-                PassOverGaps();
-                break;
-        }
-    }
-
-    /// <summary>Applies what still waits for numbers that will not come; they count as lost.</summary>
-    public void PassOverGaps()
-    {
-        if (_order.Parked != 0)
-        {
-            _order.PassOverGaps(operation => Apply(operation));
+            Shares.Add(ShareKey(stack, total.Marks.Thread, freed: true), total.Frees, total.FreedBytes);
         }
     }
 
@@ -218,9 +146,9 @@ internal sealed partial class ProcessHeap : IDisposable
     public void MarkDirty(int stack)
     {
         ref var total = ref Stacks[stack];
-        if (!total.Dirty)
+        if (!total.Marks.Dirty)
         {
-            total.Dirty = true;
+            total.Marks.Dirty = true;
             _dirty.Add(stack);
         }
     }
@@ -262,6 +190,7 @@ internal sealed partial class ProcessHeap : IDisposable
         for (var i = 0; i < Stacks.Count; i++)
         {
             Stacks[i].OpenBucket >>= 1;
+            Stacks[i].ShutCohort = StackTotal.NoCohort;
         }
 
         Timeline.Halve();
@@ -283,175 +212,6 @@ internal sealed partial class ProcessHeap : IDisposable
         Streams.Clear();
     }
 
-    private void Unpark(uint stripe)
-    {
-        while (_order.TryUnpark(stripe, out var operation))
-        {
-            Apply(operation);
-        }
-    }
-
-    private void Apply(in HeapOperation operation)
-    {
-        switch (operation.Kind)
-        {
-            case OperationKind.Birth:
-                TellDelay(operation, ApplyBirth(
-                    operation.Address, operation.Bytes, operation.Node, operation.Order, operation.Thread, operation.Stream,
-                    operation.TimeMs, operation.Rate));
-                break;
-            case OperationKind.Death:
-                TellDelay(operation, operation.Rate != 0 || operation.AmongSamples
-                    ? ApplyDeathAmongSamples(operation)
-                    : ApplyDeath(
-                        operation.Address, operation.Temporary, operation.Thread, operation.Stream, operation.TimeMs));
-                break;
-            case OperationKind.Ignored:
-                (_ignored ??= []).Add(operation.Address);
-                break;
-        }
-    }
-
-    private void TellDelay(in HeapOperation operation, long freed)
-    {
-        if (operation.Delayed && freed != 0)
-        {
-            Streams[operation.Stream].WasDelayed(freed, operation.Pass, LastPass);
-        }
-    }
-
-    // Returns the bytes of a block that stood there still, taken from the stream's sum.
-    private long ApplyBirth(
-        ulong address, ulong size, uint node, uint order, ushort threadIndex, int stream, uint timeMs, byte rate = 0)
-    {
-        var stack = (rate == 0 ? _indexByNode : Rates.IndexByNode(rate)).Find(node);
-        if (stack < 0)
-        {
-            stack = AddStack(node, threadIndex, timeMs, rate);
-        }
-
-        var block = new LiveBlock(address, size, luck: order, timeMs, stack, threadIndex);
-        long displaced = 0;
-        if (Blocks.Insert(block, out var previous))
-        {
-            Contradictions++;
-            displaced = Died(previous, timeMs, temporary: false);
-            Streams[stream].Add(-displaced, LastPass);
-        }
-
-        if (Kept is not null && rate == 0)
-        {
-            Kept.Add(address); // it was under way when births began to be sampled
-        }
-
-        var (blocks, bytes) = CountOf(block);
-        var bucket = _buckets.Of(timeMs);
-        ref var total = ref Stacks[stack];
-        Touch(ref total, stack);
-        if (total.Thread != threadIndex || total.Shared)
-        {
-            Share(stack);
-            Shares.Add(ShareKey(stack, threadIndex, freed: false), blocks, bytes);
-        }
-
-        total.Allocations += blocks;
-        total.AllocatedBytes += bytes;
-        CountSize(ref total, stack, block.Bytes, blocks, bytes);
-        if (total.OpenBucket != bucket)
-        {
-            CarryCohorts(ref total, stack);
-            total.OpenBucket = bucket;
-        }
-
-        total.OpenBlocks += blocks;
-        total.OpenBytes += bytes;
-
-        Allocations += blocks;
-        AllocatedBytes += bytes;
-        ref var thread = ref Threads[threadIndex];
-        thread.Allocations += blocks;
-        thread.AllocatedBytes += bytes;
-        thread.Dirty = true;
-
-        ref var point = ref Timeline.At(bucket, Live.Bytes);
-        Live.Add(blocks, bytes, timeMs);
-        _trace.Add(blocks, bytes, timeMs);
-        point.Allocations += blocks;
-        point.AllocatedBytes += bytes;
-        point.LiveBlocks += blocks;
-        point.LiveBytes += bytes;
-        point.PeakBytes = Math.Max(point.PeakBytes, Live.Bytes);
-        point.Dirty = true;
-        return displaced;
-    }
-
-    // Returns the bytes that it took from the stream's sum.
-    private long ApplyDeath(ulong address, bool temporary, ushort thread, int stream, uint timeMs)
-    {
-        _ignored?.Remove(address);
-        if (Blocks.Remove(address, out var block))
-        {
-            // The thread's last allocation may have been given back by another thread, and the address be someone else's.
-            var freed = Died(block, timeMs, temporary && block.Thread == thread);
-            Streams[stream].Add(-freed, LastPass);
-            return freed;
-        }
-
-        CountUnknown(1);
-        return 0;
-    }
-
-    private long Died(in LiveBlock block, uint timeMs, bool temporary)
-    {
-        var (blocks, bytes) = CountOf(block);
-        var deathMs = Math.Max(timeMs, block.BirthMs); // clocks of two rings may be a tick apart
-        ref var total = ref Stacks[block.Stack];
-        if (Kept is not null && total.Rate == 0)
-        {
-            Kept.Remove(block.Address);
-        }
-
-        Touch(ref total, block.Stack);
-        total.Frees += blocks;
-        total.FreedBytes += bytes;
-        if (total.Shared)
-        {
-            Shares.Add(ShareKey(block.Stack, block.Thread, freed: true), blocks, bytes);
-        }
-
-        if (temporary)
-        {
-            total.Temporary += blocks;
-            total.TemporaryBytes += bytes;
-            TemporaryAllocations += blocks;
-        }
-
-        CountLifetime(ref total, block.Stack, deathMs - block.BirthMs, blocks, bytes);
-        var bucket = _buckets.Of(deathMs);
-        Bury(ref total, block.Stack, _buckets.Of(block.BirthMs), bucket, blocks, bytes);
-
-        Frees += blocks;
-        FreedBytes += bytes;
-        Live.Remove(blocks, bytes);
-        _trace.Remove(blocks, bytes);
-        ref var point = ref Timeline.At(bucket, Live.Bytes + bytes);
-        point.LiveBlocks -= blocks;
-        point.LiveBytes -= bytes;
-        point.Dirty = true;
-        return bytes;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Touch(ref StackTotal total, int stack)
-    {
-        total.BeforeChange(Live.Epoch, _trace.Epoch);
-        if (!total.Dirty)
-        {
-            total.Dirty = true;
-            _dirty.Add(stack);
-        }
-    }
-
     private int AddStack(uint node, ushort thread, uint timeMs, byte rate)
     {
         var indexByNode = rate == 0 ? _indexByNode : Rates.IndexByNode(rate);
@@ -466,9 +226,10 @@ internal sealed partial class ProcessHeap : IDisposable
         var index = Stacks.Add(new StackTotal
         {
             Node = known,
-            Rate = rate,
+            Marks = new StackMarks { Rate = rate, Thread = thread },
             FirstMs = timeMs,
-            Thread = thread,
+            ShutCohort = StackTotal.NoCohort,
+            OpenBucket = _buckets.Of(timeMs),
             ProcessEpoch = Live.Epoch,
             TraceEpoch = _trace.Epoch,
             NextTwin = -1,

@@ -1,9 +1,14 @@
+using System.Runtime.InteropServices;
+
 namespace NativeHeap.Collect.Heap;
 
 /// <summary>What one leaf of the calling-context tree cost in one process: the blocks of its that were recorded at one
 /// rate.</summary>
 internal struct StackTotal
 {
+    /// <summary>No cohort: <see cref="ShutCohort"/> of a total that has counted none.</summary>
+    public const uint NoCohort = uint.MaxValue;
+
     public long Allocations;
     public long AllocatedBytes;
     public long Frees;
@@ -13,31 +18,22 @@ internal struct StackTotal
     public ulong ProcessEpoch;
     public ulong TraceEpoch;
 
-    /// <summary>Blocks born in <see cref="OpenBucket"/> that are still alive, those that died in it, since the last
-    /// time these four were carried over to the cohorts.</summary>
-    public long OpenBlocks;
-    public long OpenBytes;
-    public long ShutBlocks;
-    public long ShutBytes;
+    /// <summary>What nearly every event finds as the one before left it.</summary>
+    public StackMarks Marks;
+
+    /// <summary>Bucket of the last birth, and the allocations before those in it that the cohorts do not have yet.</summary>
     public uint OpenBucket;
+    public long OpenFromBlocks;
+    public long OpenFromBytes;
 
-    /// <summary>The histogram buckets used last, and what they got since they were carried over.</summary>
-    public byte SizeBucket;
-    public byte LifetimeBucket;
-    public bool Dirty;
+    /// <summary>Blocks of one cohort that died since they were carried over: <see cref="ProcessHeap.CohortKey"/> without the
+    /// stack.</summary>
+    public uint ShutCohort;
+    public SmallSum Shut;
 
-    /// <summary>Number of the rate at which its blocks were sampled (<see cref="SampleRates"/>); 0: each stands for itself.</summary>
-    public byte Rate;
-
-    /// <summary>Several threads allocated: their shares are counted one by one from then on.</summary>
-    public bool Shared;
-
-    /// <summary>Number of the only thread that allocated, until it is <see cref="Shared"/>.</summary>
-    public ushort Thread;
-    public long SizeBlocks;
-    public long SizeBytes;
-    public long LifetimeBlocks;
-    public long LifetimeBytes;
+    /// <summary>Histogram buckets used last, and what they got since they were carried over.</summary>
+    public RecentBuckets Sizes;
+    public RecentBuckets Lifetimes;
 
     public long Temporary;
     public long TemporaryBytes;
@@ -97,4 +93,50 @@ internal struct StackTotal
     /// <param name="ended">The process is gone: at a peak after its end it had nothing.</param>
     public readonly (long Blocks, long Bytes) AtTracePeak(ulong epoch, bool ended) =>
         TraceEpoch == epoch ? (TracePeakBlocks, TracePeakBytes) : ended ? (0, 0) : (LiveBlocks, LiveBytes);
+}
+
+/// <summary>What an event asks of a stack before it counts, in one word, so that one comparison answers it.</summary>
+[StructLayout(LayoutKind.Explicit)]
+internal struct StackMarks
+{
+    private const byte DirtyFlag = 1;
+    private const byte SharedFlag = 2;
+    private const uint DirtyWord = (uint)DirtyFlag << 24;
+
+    /// <summary>All of them.</summary>
+    [FieldOffset(0)]
+    public uint Word;
+
+    /// <summary>Number of the only thread that allocated, until it is <see cref="Shared"/>.</summary>
+    [FieldOffset(0)]
+    public ushort Thread;
+
+    /// <summary>Number of the rate at which its blocks were sampled (<see cref="SampleRates"/>); 0: each stands for
+    /// itself.</summary>
+    [FieldOffset(2)]
+    public byte Rate;
+
+    [FieldOffset(3)]
+    private byte _flags;
+
+    /// <summary>Its row is among those to be written.</summary>
+    public bool Dirty
+    {
+        readonly get => (_flags & DirtyFlag) != 0;
+        set => _flags = (byte)((_flags & ~DirtyFlag) | (value ? DirtyFlag : 0));
+    }
+
+    /// <summary>Several threads allocated: their shares are counted one by one from then on.</summary>
+    public bool Shared
+    {
+        readonly get => (_flags & SharedFlag) != 0;
+        set => _flags = (byte)((_flags & ~SharedFlag) | (value ? SharedFlag : 0));
+    }
+
+    /// <summary>The word of a stack to be written, by which that thread alone allocated, each block standing for
+    /// itself.</summary>
+    public static uint Usual(ushort thread) => DirtyWord | thread;
+
+    /// <summary>The same, whoever the thread is.</summary>
+    public readonly bool IsUsualForDeath => Word >> 16 == DirtyWord >> 16;
 }

@@ -28,23 +28,20 @@ internal sealed class StreamSums
     public long LastPass { get; private set; }
 
     /// <summary>Adds a change that is seen in a pass, or takes bytes away by a negative one.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Add(long bytes, long pass)
-    {
-        Advance(pass);
-        Sum += bytes;
-        var i = (int)(pass & (History - 1));
-        _most[i] = Math.Max(_most[i], Sum);
-        _least[i] = Math.Min(_least[i], Sum);
-    }
+    public void Add(long bytes, long pass) => Move(bytes, Math.Max(0, bytes), Math.Min(0, bytes), pass);
 
-    /// <summary>Adds bytes and takes them away again at once.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Touch(long bytes, long pass)
+    /// <summary>Adds what several changes that are seen in a pass come to.</summary>
+    /// <param name="bytes">All of them together.</param>
+    /// <param name="most">The most that they came to meanwhile, not negative.</param>
+    /// <param name="least">The least, not positive.</param>
+    /// <param name="pass">The pass.</param>
+    public void Move(long bytes, long most, long least, long pass)
     {
         Advance(pass);
         var i = (int)(pass & (History - 1));
-        _most[i] = Math.Max(_most[i], Sum + bytes);
+        _most[i] = Math.Max(_most[i], Sum + most);
+        _least[i] = Math.Min(_least[i], Sum + least);
+        Sum += bytes;
     }
 
     /// <summary>A death that had to wait for its turn has been applied: from where it was read the sums were too

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 using NativeHeap.Wire;
 
 namespace NativeHeap.Collect.Heap;
@@ -36,7 +37,7 @@ internal sealed unsafe class StripeOrder : IDisposable
     }
 
     /// <summary>Operations that wait for a predecessor.</summary>
-    public int Parked => _parked.Count;
+    public int Parked { get; private set; }
 
     /// <summary>Numbers passed over that have not come since.</summary>
     public long Missing { get; private set; }
@@ -45,6 +46,16 @@ internal sealed unsafe class StripeOrder : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint Stripe(ulong address) =>
         (uint)(((address >> 4) * WireConstants.StripeMultiplier) >> (int)WireConstants.StripeShift);
+
+    /// <summary>Starts to load a stripe's number into the cache.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Prefetch(uint stripe)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(_last + stripe);
+        }
+    }
 
     /// <summary>Takes a number whose turn it is: its operation is applied, then the parked ones are asked for. False,
     /// and nothing happens, when it is another's turn: then <see cref="Take"/> it.</summary>
@@ -79,16 +90,20 @@ internal sealed unsafe class StripeOrder : IDisposable
     public Turn Take(uint stripe, in HeapOperation operation) =>
         TryTake(stripe, operation.Order) ? Turn.Now : TakeOutOfTurn(stripe, operation);
 
+    /// <summary>Whether operations of a stripe wait.</summary>
+    public bool HasParked(uint stripe) => _parkedByStripe is not null && _parkedByStripe[stripe] != 0;
+
     /// <summary>The parked operation whose turn it is now in a stripe.</summary>
     public bool TryUnpark(uint stripe, out HeapOperation operation)
     {
-        if (_parkedByStripe is null || _parkedByStripe[stripe] == 0
+        if (!HasParked(stripe)
             || !_parked.Remove(Key(stripe, _last[stripe] + 1), out operation))
         {
             operation = default;
             return false;
         }
 
+        Parked--;
         _parkedByStripe[stripe]--;
         _last[stripe]++;
         return true;
@@ -107,6 +122,7 @@ internal sealed unsafe class StripeOrder : IDisposable
 
         waiting.Sort((a, b) => (a.Stripe, a.Distance).CompareTo((b.Stripe, b.Distance)));
         _parked.Clear();
+        Parked = 0;
         foreach (var (stripe, _, operation) in waiting)
         {
             _parkedByStripe[stripe]--;
@@ -147,6 +163,7 @@ internal sealed unsafe class StripeOrder : IDisposable
             _parkedByStripe = (int*)NativeMemory.AllocZeroed(WireConstants.OrderStripes, sizeof(int));
         }
 
+        Parked++;
         _parkedByStripe[stripe]++;
         return Turn.Parked;
     }

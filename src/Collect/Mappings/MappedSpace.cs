@@ -133,7 +133,8 @@ internal sealed class MappedSpace
         }
 
         stack.Begin((long)(end - start), Live.Epoch);
-        Live.Add(1, (long)(end - start), operation.TimeMs);
+        Live.Rise(1, (long)(end - start), operation.TimeMs);
+        Live.Move(1, (long)(end - start));
     }
 
     private void Cut(ulong start, ulong end)
@@ -142,7 +143,7 @@ internal sealed class MappedSpace
         {
             mapping.Left -= bytes;
             mapping.Stack.End((long)bytes, mapping.Left == 0, Live.Epoch);
-            Live.Remove(mapping.Left == 0 ? 1 : 0, (long)bytes);
+            Live.Move(mapping.Left == 0 ? -1 : 0, -(long)bytes);
         });
         Unfollowed += all ? 0 : 1;
     }

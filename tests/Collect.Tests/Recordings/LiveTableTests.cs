@@ -21,7 +21,7 @@ public sealed class LiveTableTests
                     if (insert)
                     {
                         var block = Block(address, bytes);
-                        Assert.Equal(known, table.Insert(block, out var previous));
+                        Assert.Equal(known, Insert(table, block, out var previous));
                         Assert.Equal(before, previous.Bytes);
                         model[address] = (long)bytes;
                     }
@@ -49,7 +49,7 @@ public sealed class LiveTableTests
         for (var i = 0; i < 400_000; i++)
         {
             address += 16 * (ulong)random.Next(1, 40);
-            table.Insert(Block(address, (ulong)i), out _);
+            Insert(table, Block(address, (ulong)i), out _);
             model.Add(address, i);
         }
 
@@ -73,7 +73,8 @@ public sealed class LiveTableTests
     public void A_block_keeps_its_size_thread_stack_and_birth()
     {
         using var table = new LiveTable();
-        table.Insert(
+        Insert(
+            table,
             new LiveBlock
             {
                 Address = 0x00FF_FFFF_FFFF_FFF0,
@@ -97,6 +98,14 @@ public sealed class LiveTableTests
     {
         var block = new LiveBlock { BytesAndThread = LiveBlock.Pack(bytes, 65_535, luck: uint.MaxValue) };
         Assert.Equal(((long)bytes, luck, 65_535), (block.Bytes, block.Luck, block.Thread));
+    }
+
+    private static unsafe bool Insert(LiveTable table, LiveBlock block, out LiveBlock previous)
+    {
+        var place = table.Add(block.Address, out var wasTaken);
+        previous = wasTaken ? *place : default;
+        *place = block;
+        return wasTaken;
     }
 
     private static LiveBlock Block(ulong address, ulong bytes) =>
