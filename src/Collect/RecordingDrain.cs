@@ -8,6 +8,8 @@ namespace NativeHeap.Collect;
 /// <summary>The processes and regions of a recording, and the passes over their rings. For one thread.</summary>
 internal sealed class RecordingDrain : IDrainHost, IDisposable
 {
+    private const ulong PieceBytes = 8192; // some 400 events
+
     private const int MostGenerations = 64; // of children found at once, each before its parent
 
     private readonly RecordingShared _shared;
@@ -200,11 +202,7 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
         }
 
         var any = _ready.Count != 0;
-        foreach (var ring in _ready)
-        {
-            ring.Drain();
-        }
-
+        Drain();
         _drained.Clear();
         _drained.AddRange(_ready);
         _ready.Clear();
@@ -304,6 +302,23 @@ internal sealed class RecordingDrain : IDrainHost, IDisposable
             else
             {
                 ring.NoteFault();
+            }
+        }
+    }
+
+    // What is in the rings was written in the same time. They are read in turn, piece by piece, each as far as the others, so
+    // that few events are read before one of another ring that has the number before theirs, and have to wait for it.
+    private void Drain()
+    {
+        var most = _ready.Count > 1 ? _ready.Max(ring => ring.Reader.Available) : 0;
+        for (var left = (most / PieceBytes) + 1; left > 0; left--)
+        {
+            foreach (var ring in _ready)
+            {
+                if (ring.Reader.Available / left is var piece and > 0)
+                {
+                    ring.Drain(piece);
+                }
             }
         }
     }

@@ -39,13 +39,15 @@ internal sealed unsafe class RingFeed
     /// <summary>Records that belonged to no process.</summary>
     public long Strays { get; private set; }
 
-    /// <summary>Reads everything up to the last refresh.</summary>
-    public void Drain()
+    /// <summary>Reads on.</summary>
+    /// <param name="bytes">So many at least, if there were as many at the last refresh; some records more are read then.</param>
+    public void Drain(ulong bytes)
     {
         Begin();
         var batch = stackalloc RingPlace[BatchRecords];
+        var end = Reader.Position + bytes;
         var publishAt = Reader.Position + (Reader.Capacity / 4);
-        while (Look(batch) is var count and > 0)
+        while (Reader.Position < end && Look(batch) is var count and > 0)
         {
             Take(batch, count);
             if (Reader.Position >= publishAt)
@@ -102,14 +104,7 @@ internal sealed unsafe class RingFeed
     private int Look(RingPlace* batch)
     {
         var count = Reader.Read(batch, BatchRecords);
-        if (_process?.Heap is { } heap)
-        {
-            for (var i = 0; i < count; i++)
-            {
-                heap.Prefetch(batch[i].Word & WireConstants.AddressMask);
-            }
-        }
-
+        _process?.Heap.Prefetch(batch, count);
         return count;
     }
 

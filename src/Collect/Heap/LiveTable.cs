@@ -24,6 +24,7 @@ internal sealed unsafe class LiveTable : IDisposable
     private const int MaxDepth = 24;
     private const int GroupBits = 4;
     private const uint GroupPlaces = 1 << GroupBits;
+    private const uint PlacesInCache = 1 << 12; // 100 KiB
 
     // Bytes of places without a block; those of places with one are below 0x80.
     private const byte Empty = 0x80;
@@ -53,17 +54,32 @@ internal sealed unsafe class LiveTable : IDisposable
         }
     }
 
-    /// <summary>Starts to load the place of an address into the cache.</summary>
+    /// <summary>Whether it is more than a processor's own cache holds, and prefetching is worth its time.</summary>
+    public bool IsLarge => _depth > 0 || _directory[0]->PlaceCount > PlacesInCache;
+
+    /// <summary>Starts to load into the cache what tells where an address is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Prefetch(ulong address)
+    public void PrefetchGroup(ulong address)
+    {
+        var hash = Hash(address);
+        var segment = Find(hash);
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(segment->Bytes + Home(segment, hash));
+        }
+    }
+
+    /// <summary>Starts to load the place where an address is or will be, as far as the first group of the two tells.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PrefetchPlace(ulong address)
     {
         var hash = Hash(address);
         var segment = Find(hash);
         var home = Home(segment, hash);
+        var like = Matching(Vector128.Load(segment->Bytes + home), Byte(hash));
         if (Sse.IsSupported)
         {
-            Sse.Prefetch0(segment->Bytes + home);
-            Sse.Prefetch0(segment->Places + home + Wish(hash));
+            Sse.Prefetch0(segment->Places + home + (like == 0 ? Wish(hash) : (uint)BitOperations.TrailingZeroCount(like)));
         }
     }
 
@@ -93,30 +109,21 @@ internal sealed unsafe class LiveTable : IDisposable
         return place;
     }
 
-    /// <summary>Whether a block stands at that address.</summary>
+    /// <summary>The block of an address; null when there is none. Valid until the next change.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool Contains(ulong address)
+    public LiveBlock* Get(ulong address)
     {
         var hash = Hash(address);
-        return Search(Find(hash), hash, address) is not null;
+        return Search(Find(hash), hash, address);
     }
 
     /// <summary>Takes a block out.</summary>
+    /// <param name="block">Where it is.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool Remove(ulong address, out LiveBlock block)
+    public void Remove(LiveBlock* block)
     {
-        var hash = Hash(address);
-        var segment = Find(hash);
-        var place = Search(segment, hash, address);
-        if (place is null)
-        {
-            block = default;
-            return false;
-        }
-
-        block = *place;
-        Vacate(segment, (uint)(place - segment->Places));
-        return true;
+        var segment = Find(Hash(block->Address));
+        Vacate(segment, (uint)(block - segment->Places));
     }
 
     /// <summary>Appends every block, in no particular order.</summary>

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using NativeHeap.Wire;
 
 namespace NativeHeap.Collect.Heap;
 
@@ -49,12 +50,27 @@ internal sealed unsafe partial class ProcessHeap
         Threads[_readThread].LastBirth = _lastBirth;
     }
 
-    /// <summary>Starts to load what an event of that address will need.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Prefetch(ulong address)
+    /// <summary>Starts to load what events will need, where that is more than the processor's own cache holds.</summary>
+    /// <param name="places">Their records; the address is in the first word.</param>
+    /// <param name="count">How many.</param>
+    public void Prefetch(RingPlace* places, int count)
     {
-        _order.Prefetch(StripeOrder.Stripe(address));
-        Blocks.Prefetch(address);
+        if (!Blocks.IsLarge)
+        {
+            return;
+        }
+
+        for (var i = 0; i < count; i++)
+        {
+            var address = places[i].Word & WireConstants.AddressMask;
+            _order.Prefetch(StripeOrder.Stripe(address));
+            Blocks.PrefetchGroup(address);
+        }
+
+        for (var i = 0; i < count; i++)
+        {
+            Blocks.PrefetchPlace(places[i].Word & WireConstants.AddressMask);
+        }
     }
 
     /// <summary>A block is born that was recorded because all are.</summary>
@@ -271,7 +287,7 @@ internal sealed unsafe partial class ProcessHeap
 
         var block = new LiveBlock(address, size, luck: order, _timeMs, stack, _thread);
         var place = Blocks.Add(address, out var wasTaken);
-        var displaced = wasTaken ? Displace(*place) : 0;
+        var displaced = wasTaken ? Displace(place) : 0;
         *place = block;
         if (Kept is not null && rate == 0)
         {
@@ -303,7 +319,7 @@ internal sealed unsafe partial class ProcessHeap
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private long Displace(LiveBlock previous)
+    private long Displace(LiveBlock* previous)
     {
         Contradictions++;
         return Died(previous, temporary: false);
@@ -314,28 +330,31 @@ internal sealed unsafe partial class ProcessHeap
     private long CountDeath(ulong address, bool temporary)
     {
         _ignored?.Remove(address);
-        if (Blocks.Remove(address, out var block))
+        var block = Blocks.Get(address);
+        if (block is null)
         {
-            // The thread's last allocation may have been given back by another thread, and the address be someone else's.
-            return Died(block, temporary && block.Thread == _thread);
+            CountUnknown(1);
+            return 0;
         }
 
-        CountUnknown(1);
-        return 0;
+        // The thread's last allocation may have been given back by another thread, and the address be someone else's.
+        var bytes = Died(block, temporary && block->Thread == _thread);
+        Blocks.Remove(block);
+        return bytes;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private long Died(in LiveBlock block, bool temporary) => block.BirthMs > _timeMs && _buckets.Of(block.BirthMs) != _bucket
+    private long Died(LiveBlock* block, bool temporary) => block->BirthMs > _timeMs && _buckets.Of(block->BirthMs) != _bucket
         ? DiedLater(block, temporary)
         : CountDead(block, temporary);
 
     // Clocks of two rings may be a tick apart: no block dies before it is born.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private long DiedLater(in LiveBlock block, bool temporary)
+    private long DiedLater(LiveBlock* block, bool temporary)
     {
         var (stream, thread, timeMs, isRead) = (_stream, _thread, _timeMs, _isRead);
         Settle();
-        Open(stream, thread, block.BirthMs, isRead);
+        Open(stream, thread, block->BirthMs, isRead);
         var bytes = CountDead(block, temporary);
         Settle();
         Open(stream, thread, timeMs, isRead);
@@ -343,15 +362,15 @@ internal sealed unsafe partial class ProcessHeap
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private long CountDead(in LiveBlock block, bool temporary)
+    private long CountDead(LiveBlock* block, bool temporary)
     {
-        var stack = block.Stack;
+        var stack = block->Stack;
         ref var total = ref Stacks[stack];
-        var (blocks, bytes) = total.Marks.Rate == 0 ? (1, block.Bytes) : Rates.WeightOf(total.Marks.Rate).Of(block);
+        var (blocks, bytes) = total.Marks.Rate == 0 ? (1, block->Bytes) : Rates.WeightOf(total.Marks.Rate).Of(*block);
         total.BeforeChange(Live.Epoch, _trace.Epoch);
         if (!total.Marks.IsUsualForDeath || Kept is not null)
         {
-            MarkDeath(ref total, block, blocks, bytes);
+            MarkDeath(ref total, *block, blocks, bytes);
         }
 
         total.Frees += blocks;
@@ -363,8 +382,8 @@ internal sealed unsafe partial class ProcessHeap
             _temporary += blocks;
         }
 
-        CountLifetime(ref total, stack, Math.Max(_timeMs, block.BirthMs) - block.BirthMs, blocks, bytes);
-        Bury(ref total, stack, _buckets.Of(block.BirthMs), blocks, bytes);
+        CountLifetime(ref total, stack, Math.Max(_timeMs, block->BirthMs) - block->BirthMs, blocks, bytes);
+        Bury(ref total, stack, _buckets.Of(block->BirthMs), blocks, bytes);
         _deaths += blocks;
         _live -= bytes;
         _low = Math.Min(_low, _live);

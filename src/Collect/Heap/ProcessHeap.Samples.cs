@@ -4,7 +4,7 @@ namespace NativeHeap.Collect.Heap;
 /// Blocks that were recorded as samples of many, beside those that were recorded because all were. What a block counts for
 /// was settled at its birth, and its total says it: totals of samples are others than those of the same node without.
 /// </summary>
-internal sealed partial class ProcessHeap
+internal sealed unsafe partial class ProcessHeap
 {
     /// <summary>The rates at which its blocks were sampled.</summary>
     public SampleRates Rates { get; } = new();
@@ -50,7 +50,7 @@ internal sealed partial class ProcessHeap
     // A death that may be of a block which was never recorded, or whose like were not.
     private long CountDeathAmongSamples(in HeapOperation operation)
     {
-        if (Blocks.Contains(operation.Address))
+        if (Blocks.Get(operation.Address) is not null)
         {
             return CountDeath(operation.Address, operation.Temporary);
         }

@@ -7,7 +7,7 @@ namespace NativeHeap.Collect.Heap;
 /// events came one after the other: the block need not enter the live table, and what its birth adds and its death takes
 /// away is not touched. Every figure is what two events would have made of it.
 /// </summary>
-internal sealed partial class ProcessHeap
+internal sealed unsafe partial class ProcessHeap
 {
     /// <summary>Counts a birth and the death that follows it in the ring.</summary>
     /// <returns>False, and nothing has changed, when it is another's turn, when the block was a new peak, or when something
@@ -18,7 +18,7 @@ internal sealed partial class ProcessHeap
         var stack = _indexByNode.Find(node);
         if (stack < 0 || _ignored is not null || _order.Parked != 0
             || size > LiveBlock.MaxBytes || _live + bytes > _ceiling
-            || Blocks.Contains(address)
+            || Blocks.Get(address) is not null
             || !_order.TryTakeBoth(StripeOrder.Stripe(address), birthOrder, deathOrder))
         {
             return false;

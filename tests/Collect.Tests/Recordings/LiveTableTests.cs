@@ -27,7 +27,7 @@ public sealed class LiveTableTests
                     }
                     else
                     {
-                        Assert.Equal(known, table.Remove(address, out var removed));
+                        Assert.Equal(known, Remove(table, address, out var removed));
                         Assert.Equal(before, removed.Bytes);
                         model.Remove(address);
                     }
@@ -55,7 +55,7 @@ public sealed class LiveTableTests
 
         foreach (var gone in model.Keys.Where(_ => random.Next(3) == 0).ToList())
         {
-            Assert.True(table.Remove(gone, out var block));
+            Assert.True(Remove(table, gone, out var block));
             Assert.Equal(model[gone], block.Bytes);
             model.Remove(gone);
         }
@@ -63,7 +63,7 @@ public sealed class LiveTableTests
         Check(table, model);
         Assert.All(model, item =>
         {
-            Assert.True(table.Remove(item.Key, out var block));
+            Assert.True(Remove(table, item.Key, out var block));
             Assert.Equal(item.Value, block.Bytes);
         });
         Assert.Equal(0, table.Count);
@@ -83,7 +83,7 @@ public sealed class LiveTableTests
                 BirthMs = uint.MaxValue,
             },
             out _);
-        Assert.True(table.Remove(0x00FF_FFFF_FFFF_FFF0, out var block));
+        Assert.True(Remove(table, 0x00FF_FFFF_FFFF_FFF0, out var block));
         Assert.Equal((long)LiveBlock.MaxBytes, block.Bytes);
         Assert.Equal((65_535, int.MaxValue, uint.MaxValue), (block.Thread, block.Stack, block.BirthMs));
         Assert.Equal(LiveBlock.Pack(LiveBlock.MaxBytes, 1), LiveBlock.Pack(ulong.MaxValue, 1));
@@ -106,6 +106,18 @@ public sealed class LiveTableTests
         previous = wasTaken ? *place : default;
         *place = block;
         return wasTaken;
+    }
+
+    private static unsafe bool Remove(LiveTable table, ulong address, out LiveBlock block)
+    {
+        var place = table.Get(address);
+        block = place is null ? default : *place;
+        if (place is not null)
+        {
+            table.Remove(place);
+        }
+
+        return place is not null;
     }
 
     private static LiveBlock Block(ulong address, ulong bytes) =>
