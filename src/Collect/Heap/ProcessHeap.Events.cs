@@ -396,7 +396,7 @@ internal sealed unsafe partial class ProcessHeap
         if (total.Marks.Thread != _thread || total.Marks.Shared)
         {
             Share(stack);
-            Shares.Add(ShareKey(stack, _thread, freed: false), blocks, bytes);
+            CountShare(ref total.Born, stack, _thread, freed: false, blocks, bytes);
         }
     }
 
@@ -410,7 +410,7 @@ internal sealed unsafe partial class ProcessHeap
 
         if (total.Marks.Shared)
         {
-            Shares.Add(ShareKey(block.Stack, block.Thread, freed: true), blocks, bytes);
+            CountShare(ref total.Freed, block.Stack, (ushort)block.Thread, freed: true, blocks, bytes);
         }
     }
 }

@@ -37,7 +37,7 @@ internal sealed unsafe partial class ProcessHeap
             MarkBirth(ref total, stack, 1, bytes);
             if (total.Marks.Shared)
             {
-                Shares.Add(ShareKey(stack, _thread, freed: true), 1, bytes);
+                CountShare(ref total.Freed, stack, _thread, freed: true, 1, bytes);
             }
         }
 

@@ -35,6 +35,11 @@ internal struct StackTotal
     public RecentBuckets Sizes;
     public RecentBuckets Lifetimes;
 
+    /// <summary>Of a stack that several threads allocate by, what the last of them allocated since it was carried over, and
+    /// what was freed of the last one's.</summary>
+    public RecentShare Born;
+    public RecentShare Freed;
+
     public long Temporary;
     public long TemporaryBytes;
     public long ProcessPeakBlocks;
@@ -93,6 +98,13 @@ internal struct StackTotal
     /// <param name="ended">The process is gone: at a peak after its end it had nothing.</param>
     public readonly (long Blocks, long Bytes) AtTracePeak(ulong epoch, bool ended) =>
         TraceEpoch == epoch ? (TracePeakBlocks, TracePeakBytes) : ended ? (0, 0) : (LiveBlocks, LiveBytes);
+}
+
+/// <summary>What one thread did by a stack.</summary>
+internal struct RecentShare
+{
+    public SmallSum Sum;
+    public ushort Thread;
 }
 
 /// <summary>What an event asks of a stack before it counts, in one word, so that one comparison answers it.</summary>

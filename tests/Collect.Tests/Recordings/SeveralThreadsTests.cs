@@ -95,6 +95,73 @@ public sealed class SeveralThreadsTests
     }
 
     [Fact]
+    public void What_a_thread_gave_back_and_took_again_in_one_pass_is_not_certain_to_have_been_there_all_the_time()
+    {
+        using var recorder = new Recorder();
+        var target = new Target();
+        var process = recorder.Attach(target);
+        var stack = target.AddStack(0x401000);
+        var one = target.Thread(0, 100);
+        var two = target.Thread(0, 101);
+        one.Alloc(0x1000, 100, stack);
+        recorder.Recording.DrainOnce();
+        one.Free(0x1000);
+        one.Alloc(0x1000, 100, stack);
+        two.Alloc(0x2000, 50, stack); // perhaps between the two
+        two.Free(0x2000);
+        recorder.Recording.DrainOnce();
+
+        using var trace = recorder.Read(process);
+        var peak = trace.Processes[0].Totals.Peak;
+        Assert.Equal((100, 150), (peak.LowBytes, peak.HighBytes));
+    }
+
+    [Fact]
+    public void The_highest_total_of_two_processes_is_seen_where_neither_is_at_its_own()
+    {
+        using var recorder = new Recorder();
+        var (first, second) = (new Target(), new Target());
+        var one = recorder.Attach(first);
+        var two = recorder.Attach(second, Target.Introduction(pid: 101));
+        var thread = first.Thread(0, 100);
+        var stack = first.AddStack(0x401000);
+        thread.Alloc(0x1000, 1000, stack);
+        thread.Free(0x1000);
+        recorder.Recording.DrainOnce();
+        second.Thread(0, 101).Alloc(0x1000, 600, second.AddStack(0x401000));
+        recorder.Recording.DrainOnce();
+        thread.Alloc(0x2000, 900, stack);
+        recorder.Recording.DrainOnce();
+
+        using var trace = recorder.Read(one, two);
+        Assert.Equal((1500, 2), (trace.Info.Peak!.Bytes, trace.Info.Peak!.Blocks));
+        Assert.Equal([1000L, 600], trace.Processes.Select(process => process.Totals.Peak.Bytes));
+    }
+
+    [Fact]
+    public void Rings_that_filled_in_the_same_time_are_read_side_by_side()
+    {
+        using var recorder = new Recorder();
+        var target = new Target(new TargetMemory(ringBytes: 1 << 17));
+        var process = recorder.Attach(target);
+        var stack = target.AddStack(0x401000);
+        var one = target.Thread(0, 100);
+        var two = target.Thread(0, 101);
+        for (ulong i = 0; i < 4000; i++)
+        {
+            one.Alloc(0x10000 + (16 * i), 100, stack);
+            two.Free(0x10000 + (16 * i));
+        }
+
+        recorder.Recording.DrainOnce();
+        using var trace = recorder.Read(process);
+        var peak = trace.Processes[0].Totals.Peak;
+        Assert.Equal(4000, trace.Processes[0].Totals.Frees);
+        Assert.InRange(100, peak.LowBytes, peak.HighBytes);
+        Assert.InRange(peak.Bytes, 100, 4000 * 100 / 8); // one ring after the other would make it all of them
+    }
+
+    [Fact]
     public void Totals_stacks_and_bounds_are_right_in_whatever_order_rings_are_read()
     {
         RandomProgram.Steps.Sample(

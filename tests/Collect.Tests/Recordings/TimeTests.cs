@@ -35,6 +35,29 @@ public sealed class TimeTests
     }
 
     [Fact]
+    public void A_block_that_dies_by_a_ring_whose_clock_is_behind_dies_in_the_bucket_of_its_birth()
+    {
+        using var recorder = new Recorder();
+        var target = new Target();
+        var process = recorder.Attach(target);
+        var stack = target.AddStack(0x401000);
+        var one = target.Thread(0, 100);
+        var two = target.Thread(0, 101);
+        two.Alloc(0x2000, 2, stack); // says that it is 0 ms
+        recorder.At(25);
+        one.Alloc(0x1000, 4, stack);
+        target.ClockNs = Target.StartNs; // the second has not looked since
+        two.Free(0x1000);
+        recorder.At(25);
+
+        using var trace = recorder.Read(process);
+        Assert.Equal(
+            [(0, -1, 2L), (2, 2, 4L)], trace.Cohorts().Select(row => (row.Birth, row.Death, row.Bytes)).Order());
+        Assert.Equal(
+            [(0L, 2L), (20_000_000, 2)], trace.Timeline().Select(row => (row.TimeNs, row.LiveBytes)));
+    }
+
+    [Fact]
     public void Buckets_double_when_a_run_grows_long_and_rows_merge()
     {
         using var recorder = new Recorder();

@@ -3,11 +3,11 @@ using System.Runtime.CompilerServices;
 
 namespace NativeHeap.Collect.Heap;
 
-/// <summary>What is counted by bucket: cohorts, sizes, lifetimes. A total keeps the buckets it used last for itself, so
-/// that an event seldom needs a table.</summary>
+/// <summary>What is counted apart for each stack: cohorts, sizes, lifetimes, shares of threads. A total keeps what it counted
+/// last for itself, so that an event seldom needs a table.</summary>
 internal sealed partial class ProcessHeap
 {
-    /// <summary>Carries what the totals keep for themselves over to the cohorts and histograms.</summary>
+    /// <summary>Carries what the totals keep for themselves over to the cohorts, histograms and shares.</summary>
     public void CarryOver()
     {
         for (var i = 0; i < _dirty.Count; i++)
@@ -20,6 +20,9 @@ internal sealed partial class ProcessHeap
                 Carry(stack, lifetime: false, total.Sizes.TakeAt(place));
                 Carry(stack, lifetime: true, total.Lifetimes.TakeAt(place));
             }
+
+            CarryShare(ref total.Born, stack, freed: false);
+            CarryShare(ref total.Freed, stack, freed: true);
         }
     }
 
@@ -74,6 +77,25 @@ internal sealed partial class ProcessHeap
         if (!recent.Sum.IsEmpty)
         {
             Histograms.Add(HistogramKey(stack, lifetime, recent.Bucket), recent.Sum.Blocks, recent.Sum.Bytes);
+        }
+    }
+
+    private void CountShare(ref RecentShare recent, int stack, ushort thread, bool freed, long blocks, long bytes)
+    {
+        if (recent.Thread != thread || blocks != 1 || !recent.Sum.TryAdd(bytes))
+        {
+            CarryShare(ref recent, stack, freed);
+            recent.Thread = thread;
+            Shares.Add(ShareKey(stack, thread, freed), blocks, bytes);
+        }
+    }
+
+    private void CarryShare(ref RecentShare recent, int stack, bool freed)
+    {
+        if (!recent.Sum.IsEmpty)
+        {
+            Shares.Add(ShareKey(stack, recent.Thread, freed), recent.Sum.Blocks, recent.Sum.Bytes);
+            recent.Sum = default;
         }
     }
 

@@ -1,7 +1,7 @@
 using CsCheck;
 using NativeHeap.Collect.Heap;
 
-namespace NativeHeap.Collect.Tests.Recordings;
+namespace NativeHeap.Collect.Tests.Heap;
 
 public sealed class LiveTableTests
 {
