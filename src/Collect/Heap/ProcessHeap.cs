@@ -190,7 +190,6 @@ internal sealed partial class ProcessHeap : IDisposable
         for (var i = 0; i < Stacks.Count; i++)
         {
             Stacks[i].OpenBucket >>= 1;
-            Stacks[i].ShutCohort = StackTotal.NoCohort;
         }
 
         Timeline.Halve();

@@ -105,6 +105,7 @@ public sealed class SeveralThreadsTests
         var two = target.Thread(0, 101);
         one.Alloc(0x1000, 100, stack);
         recorder.Recording.DrainOnce();
+        recorder.Recording.DrainOnce(); // in this pass it is there from beginning to end
         one.Free(0x1000);
         one.Alloc(0x1000, 100, stack);
         two.Alloc(0x2000, 50, stack); // perhaps between the two
