@@ -85,7 +85,15 @@ public sealed class PrivacyTests : IDisposable
         File.SetUnixFileMode(_folder.Path, (UnixFileMode)0x1ED); // 755
         using var collector = Listening.Start(_folder);
         File.SetUnixFileMode(collector.Socket, (UnixFileMode)0x1B6); // 666
-        var around = collector.Around with { Wrapper = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"] };
+        // The variables come after setpriv, which is root's when it begins and would be recorded.
+        var around = new Surroundings
+        {
+            Wrapper =
+            [
+                "setpriv", "--reuid=12345", "--regid=12345", "--clear-groups",
+                "env", .. collector.Around.Environment.Select(variable => $"{variable.Key}={variable.Value}"),
+            ],
+        };
         using var program = Program.Start([Built.Target("exchange"), "1000"], around);
         Account.ParseTarget(program.Wait().Expect(0).Output);
         using var own = Program.Start([Built.Target("exchange"), "1000"], collector.Around);
