@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using NativeHeap.Collect.Attaching;
 using NativeHeap.Collect.Launching;
 using NativeHeap.Collect.Sessions;
@@ -76,18 +75,11 @@ internal static class AttachVerb
             $"{error.Message}; the process goes on, the trace ends at its last commit");
         TraceDescription.Describe(session.Describe, target.Command);
         // From here on the end is ours to make: the process must be let go, and the trace be closed.
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
+        using var ending = new EndingSignals();
+        using var asked = ending.Ask(session.Stop);
         SayAttached(target, Start(session, writer), writer.Path);
         session.Wait(duration);
         return Close(session, writer, target, picture);
-
-        void Stop(PosixSignalContext context)
-        {
-            context.Cancel = true;
-            session.Stop();
-        }
     }
 
     private static TraceWriter Create(string? output, AttachTarget target, bool force)

@@ -79,6 +79,7 @@ internal static class ListenVerb
     private static int Run(string socket, string folder, bool takesOver, SessionOptions recording)
     {
         Prepare(folder);
+        using var ending = new EndingSignals(); // before anybody can find the socket, which has to be taken away
         using var listener = new Listener(socket, new ListenerOptions
         {
             Recording = recording,
@@ -88,20 +89,11 @@ internal static class ListenVerb
             Warn = Messages.Warn,
             TakeOver = takesOver ? new Takeover(Messages.Say, Messages.Warn).Run : null,
         });
-        // Held until the end: the traces have to be closed before the process may go.
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
+        using var asked = ending.Ask(listener.Stop);
         var shim = NativeFiles.Locate(AppContext.BaseDirectory).Shim;
         Messages.Say($"listening; start programs with LD_PRELOAD={shim} NATIVEHEAP_SOCKET={Path.GetFullPath(socket)}");
         listener.Run();
         return listener.HadFaults ? ExitCodes.Fault : ExitCodes.Success;
-
-        void Stop(PosixSignalContext context)
-        {
-            context.Cancel = true;
-            listener.Stop();
-        }
     }
 
     private static void Prepare(string folder)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Compression;
 using System.Text;
 using NativeHeap.Model;
@@ -14,6 +15,8 @@ namespace NativeHeap.Trace;
 public sealed partial class TraceWriter : IDisposable
 {
     private const int BusyMilliseconds = 10_000;
+    private static readonly TimeSpan s_patienceWithReaders = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_lookAgain = TimeSpan.FromMilliseconds(5);
     private static readonly string[] Companions = ["", "-wal", "-shm", "-journal"];
 
     private readonly sqlite3 _database;
@@ -164,18 +167,27 @@ public sealed partial class TraceWriter : IDisposable
         _database.Dispose();
     }
 
-    // Whoever reads the trace just now keeps the journal; a trace in WAL mode is as good, as long as it is not copied
-    // without it.
+    // Whoever reads the trace just now keeps the journal. Most are done in a moment; of one that is not, the trace stays in
+    // WAL mode, and is as good, as long as it is not copied without the journal.
     private void LeaveWalMode()
     {
         raw.sqlite3_busy_timeout(_database, 0);
+        for (var clock = Stopwatch.StartNew(); !TryLeaveWalMode() && clock.Elapsed < s_patienceWithReaders;)
+        {
+            Thread.Sleep(s_lookAgain);
+        }
+    }
+
+    private bool TryLeaveWalMode()
+    {
         try
         {
             Execute(_database, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE");
+            return true;
         }
         catch (SqliteFailure failure) when ((failure.Result & 0xFF) is raw.SQLITE_BUSY or raw.SQLITE_LOCKED)
         {
-            // the reader's
+            return false; // the reader's
         }
         catch (SqliteFailure failure)
         {

@@ -41,10 +41,10 @@ public sealed class AnalysisFuzzTests : IDisposable
                 answered += yes;
                 refused += no;
             },
-            iter: 200,
+            iter: 100,
             threads: 1);
-        // Of 2,800 questions 350 to 450 are refused, by the seed.
-        Assert.True(answered > 100 && refused > 100, $"{answered} answered, {refused} refused");
+        // Of 1,400 questions 175 to 225 are refused, by the seed.
+        Assert.True(answered > 50 && refused > 50, $"{answered} answered, {refused} refused");
     }
 
     private static (int Answered, int Refused) AskAll(string path)

@@ -35,7 +35,7 @@ public sealed class ListenTests : IDisposable
         var dead = collector.ReportOf(killed.Pid);
         Assert.True(dead.Complete);
         Assert.InRange(dead.Totals.Sums.Allocations, steady.Counted.Allocations, steady.Counted.Allocations + 1);
-        Assert.Equal(4, Directory.GetFiles(collector.Traces).Length);
+        Assert.Equal(4, Directory.GetFiles(collector.Traces, "*.nheap").Length);
 
         var end = collector.End().Expect(0);
         Assert.DoesNotContain("warning", end.Errors, StringComparison.Ordinal);
@@ -59,6 +59,15 @@ public sealed class ListenTests : IDisposable
         Assert.InRange(report.Totals.Sums.Allocations, 1, steady.Counted.Allocations);
         Assert.Equal("", running.Wait().Expect(5).Errors);
         Assert.True(steady.Operations == Operations);
+    }
+
+    [Fact]
+    public void Who_ends_it_the_moment_its_socket_is_there_finds_it_gone_afterwards()
+    {
+        using var collector = Listening.Begin(_folder["s"], _folder["traces"]);
+        collector.Await(() => Path.Exists(collector.Socket), "there is no socket");
+        collector.End().Expect(0);
+        Assert.False(Path.Exists(collector.Socket) || Path.Exists(collector.Socket + ".lock"));
     }
 
     [Fact]

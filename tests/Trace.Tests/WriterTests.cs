@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Data.Sqlite;
 using NativeHeap.Model;
 using NativeHeap.Testing;
 
@@ -107,6 +108,28 @@ public sealed partial class WriterTests : IDisposable
 
         using var trace = TraceReader.Open(TracePath);
         Assert.Equal(3, trace.Processes[0].Totals.Allocations);
+    }
+
+    [Fact]
+    public async Task Who_reads_it_while_it_is_closed_leaves_no_journal_beside_it()
+    {
+        using var writer = TraceWriter.Create(TracePath);
+        WriteProcess(writer, 3);
+        Task closing;
+        using (var reader = OpenForReading())
+        {
+            using var reading = reader.BeginTransaction(deferred: true);
+            Assert.Equal(0, EndsSeen(reader)); // what it sees from here on stays in the journal
+            closing = Task.Run(() => writer.Close(1, complete: true), TestContext.Current.CancellationToken);
+            using var other = OpenForReading();
+            while (EndsSeen(other) == 0 && !closing.IsCompleted)
+            {
+                await Task.Yield();
+            }
+        }
+
+        await closing;
+        Assert.Equal([TracePath], Directory.GetFileSystemEntries(_folder.Path));
     }
 
     [Theory]
@@ -255,4 +278,18 @@ public sealed partial class WriterTests : IDisposable
 
     [LibraryImport("libc", EntryPoint = "umount2", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Unmount(string target, int flags);
+
+    private SqliteConnection OpenForReading()
+    {
+        var connection = new SqliteConnection($"Data Source={TracePath};Mode=ReadOnly;Pooling=False");
+        connection.Open();
+        return connection;
+    }
+
+    private static long EndsSeen(SqliteConnection connection)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT count(*) FROM meta WHERE key = 'end_ns'";
+        return (long)command.ExecuteScalar()!;
+    }
 }

@@ -63,7 +63,7 @@ public sealed unsafe class HostileTargetTests
                 using var trace = recorder.Read([process, .. recorder.Found.Select(child => child.Id)]);
                 ReadEverything(trace);
             },
-            iter: 400,
+            iter: 200,
             threads: 1);
     }
 

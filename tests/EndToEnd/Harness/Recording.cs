@@ -9,6 +9,7 @@ internal sealed class Recording : IDisposable
 {
     private readonly Program _program;
     private Outcome? _outcome;
+    private readonly Dictionary<string, Report> _reports = [];
     private Report? _report;
 
     private Recording(Program program, string trace)
@@ -64,7 +65,14 @@ internal sealed class Recording : IDisposable
     }
 
     /// <summary>The report by another measure.</summary>
-    public Report ReportBy(string measure) => ReadReport("--by", measure);
+    public Report ReportBy(string measure)
+    {
+        if (!_reports.TryGetValue(measure, out var report))
+        {
+            _reports[measure] = report = ReadReport("--by", measure);
+        }
+        return report;
+    }
 
     /// <summary>Rows of a query to the file as it is, each a list of its columns.</summary>
     public IReadOnlyList<IReadOnlyList<object?>> Query(string sql)

@@ -37,8 +37,7 @@ public sealed class KindsTests : IDisposable
     [Fact]
     public void By_dotnet_run()
     {
-        using var recording = Run(
-            ["dotnet", "run", "--no-build", "-c", "Release", "--project", Project, "--"], ("DOTNET_TieredCompilation", "0"));
+        using var recording = Run(["dotnet", "run", "--no-build", "-c", "Release", "--project", Project, "--"]);
         AssertWhole(recording);
         AssertNamedOrNoted(recording);
     }

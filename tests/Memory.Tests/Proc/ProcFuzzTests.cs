@@ -44,7 +44,7 @@ public sealed class ProcFuzzTests : IDisposable
                 reader.ReadName();
                 reader.ReadThreadStat(7);
             },
-            iter: 2_000,
+            iter: 1_000,
             threads: 1);
     }
 
