@@ -5,13 +5,14 @@ using NativeHeap.Trace;
 namespace NativeHeap.Collect;
 
 /// <summary>Puts what changed since the last commit into a batch. For the drain's thread.</summary>
-internal sealed class BatchFiller : IDisposable
+internal sealed class BatchFiller
 {
     private const int MostCommitsWaited = 20; // 5 s for a module record that is claimed and not filled in
 
     private readonly RecordingShared _shared;
-    private readonly List<(ulong Key, long Blocks, long Bytes)> _deltas = [];
-    private readonly DeltaTable _alive = new();
+    private readonly DeltaList _cohorts = new();
+    private readonly DeltaList _histograms = new();
+    private readonly DeltaList _shares = new();
     private readonly List<TimelinePoint> _points = [];
     private int _modules;
     private int _locations;
@@ -24,8 +25,6 @@ internal sealed class BatchFiller : IDisposable
         _shared = shared;
     }
 
-    public void Dispose() => _alive.Dispose();
-
     /// <summary>Everything of one process that changed.</summary>
     /// <param name="process">The process.</param>
     /// <param name="to">The batch.</param>
@@ -33,7 +32,6 @@ internal sealed class BatchFiller : IDisposable
     public void Fill(TrackedProcess process, TraceBatch to, bool last)
     {
         var heap = process.Heap;
-        heap.CarryOver();
         MarkPassedPeaks(process);
         var mayWait = !last && !process.HasEnded && process.CommitsWaited < MostCommitsWaited;
         if (!process.ResolveStacks(mayWait))
@@ -42,6 +40,7 @@ internal sealed class BatchFiller : IDisposable
         }
 
         AssignThreadRows(process);
+        TakeCounts(heap);
         FillStackTotals(process, to);
         FillCohorts(process, to);
         FillHistograms(process, to);
@@ -196,6 +195,21 @@ internal sealed class BatchFiller : IDisposable
         process.CommittedTraceEpoch = _shared.Live.Epoch;
     }
 
+    // What totals keep for themselves until it is known whose they are stays there.
+    private void TakeCounts(ProcessHeap heap)
+    {
+        _cohorts.Clear();
+        _histograms.Clear();
+        _shares.Clear();
+        foreach (var stack in heap.DirtyStacks.Items)
+        {
+            if (heap.Stacks[stack].StackId != 0)
+            {
+                heap.CarryOver(stack, _cohorts, _histograms, _shares);
+            }
+        }
+    }
+
     private void FillStackTotals(TrackedProcess process, TraceBatch to)
     {
         foreach (var index in process.Heap.DirtyStacks.Items)
@@ -257,9 +271,8 @@ internal sealed class BatchFiller : IDisposable
     private void FillShares(TrackedProcess process, TraceBatch to)
     {
         var heap = process.Heap;
-        _deltas.Clear();
-        heap.Shares.Drain(_deltas);
-        foreach (var (key, blocks, bytes) in _deltas)
+        heap.Shares.Drain(_shares);
+        foreach (var (key, blocks, bytes) in _shares)
         {
             var (index, thread, freed) = ProcessHeap.ShareOf(key);
             var stack = new StackId(heap.Stacks[index].StackId);
@@ -279,47 +292,27 @@ internal sealed class BatchFiller : IDisposable
     private void FillCohorts(TrackedProcess process, TraceBatch to)
     {
         var heap = process.Heap;
-        _deltas.Clear();
-        heap.Cohorts.Drain(_deltas);
-        foreach (var (key, blocks, bytes) in _deltas)
+        heap.Cohorts.Drain(_cohorts);
+        foreach (var (key, blocks, bytes) in _cohorts)
         {
             var (index, birth, death) = ProcessHeap.CohortOf(key);
-            if (heap.Stacks[index].StackId == 0)
+            var stack = new StackId(heap.Stacks[index].StackId);
+            if (stack == StackId.Root)
             {
                 heap.Cohorts.Add(key, blocks, bytes); // until it is known whose they are
                 continue;
             }
 
-            var isBirth = death == ProcessHeap.Alive;
-            _alive.Add(ProcessHeap.CohortKey(index, birth, ProcessHeap.Alive), isBirth ? blocks : -blocks, isBirth ? bytes : -bytes);
-            if (!isBirth)
-            {
-                AddCohort(process, key, blocks, bytes, to);
-            }
-        }
-
-        _deltas.Clear();
-        _alive.Drain(_deltas);
-        _deltas.ForEach(row => AddCohort(process, row.Key, row.Blocks, row.Bytes, to));
-    }
-
-    private static void AddCohort(TrackedProcess process, ulong key, long blocks, long bytes, TraceBatch to)
-    {
-        if (blocks != 0 || bytes != 0)
-        {
-            var (index, birth, death) = ProcessHeap.CohortOf(key);
             to.Cohorts.Add(new CohortRow(
-                process.Id, new StackId(process.Heap.Stacks[index].StackId), (int)birth,
-                death == ProcessHeap.Alive ? CohortRow.NeverFreed : (int)death, blocks, bytes));
+                process.Id, stack, (int)birth, death == ProcessHeap.Alive ? CohortRow.NeverFreed : (int)death, blocks, bytes));
         }
     }
 
     private void FillHistograms(TrackedProcess process, TraceBatch to)
     {
         var heap = process.Heap;
-        _deltas.Clear();
-        heap.Histograms.Drain(_deltas);
-        foreach (var (key, blocks, bytes) in _deltas)
+        heap.Histograms.Drain(_histograms);
+        foreach (var (key, blocks, bytes) in _histograms)
         {
             var (index, lifetime, bucket) = ProcessHeap.HistogramOf(key);
             var stack = heap.Stacks[index].StackId;

@@ -325,7 +325,6 @@ public sealed partial class Recording : IDisposable
         }
 
         _drain.Dispose();
-        _filler.Dispose();
         _shared.Registry.Dispose();
     }
 

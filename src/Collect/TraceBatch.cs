@@ -6,6 +6,8 @@ namespace NativeHeap.Collect;
 /// <summary>The rows of one commit. Filled on the drain's thread, written on another, then filled again.</summary>
 internal sealed class TraceBatch
 {
+    private readonly List<CohortRow> _cohorts = [];
+
     public List<long> Widths { get; } = [];
 
     public List<(string Key, long Value)> Meta { get; } = [];
@@ -34,6 +36,7 @@ internal sealed class TraceBatch
 
     public List<ProcessId> PeaksPassed { get; } = [];
 
+    /// <summary>Births, as if none had died, and deaths.</summary>
     public List<CohortRow> Cohorts { get; } = [];
 
     public List<HistogramRow> Sizes { get; } = [];
@@ -61,25 +64,20 @@ internal sealed class TraceBatch
     /// <exception cref="TraceWriteException">The trace cannot be written.</exception>
     public int Write(TraceWriter writer)
     {
-        // Packed rows must rise, or each that does not begins a piece of its own.
-        StackTotals.Sort((a, b) => (a.Process.Value, a.Stack.Value).CompareTo((b.Process.Value, b.Stack.Value)));
-        Cohorts.Sort((a, b) => (a.Process.Value, a.Stack.Value, a.Birth, a.Death)
-            .CompareTo((b.Process.Value, b.Stack.Value, b.Birth, b.Death)));
-        Shares.Sort((a, b) => (a.Thread, a.Stack.Value).CompareTo((b.Thread, b.Stack.Value)));
-        SortHistogram(Sizes);
-        SortHistogram(Lifetimes);
+        StackTotals.Sort();
+        RowOrder.AddUp(Cohorts, _cohorts);
+        RowOrder.AddUp(Sizes);
+        RowOrder.AddUp(Lifetimes);
+        RowOrder.AddUp(Shares);
         writer.Begin();
         WriteWhole(writer);
         WriteCounts(writer);
         WriteSnapshots(writer);
         writer.Commit();
-        var cohorts = Cohorts.Count;
+        var cohorts = _cohorts.Count;
         Clear();
         return cohorts;
     }
-
-    private static void SortHistogram(List<HistogramRow> rows) => rows.Sort((a, b) =>
-        (a.Process.Value, a.Stack.Value, a.Bucket).CompareTo((b.Process.Value, b.Stack.Value, b.Bucket)));
 
     private static void Each<T>(List<T> rows, Action<T> write)
     {
@@ -109,7 +107,7 @@ internal sealed class TraceBatch
     {
         Each(StackTotals, row => writer.Put(row));
         Each(PeaksPassed, writer.ForgetPeak);
-        Each(Cohorts, row => writer.Add(row));
+        Each(_cohorts, row => writer.Add(row));
         Each(Sizes, row => writer.Add(row, HistogramKind.Size));
         Each(Lifetimes, row => writer.Add(row, HistogramKind.Lifetime));
         Each(Shares, row => writer.Add(row));
@@ -152,6 +150,7 @@ internal sealed class TraceBatch
         MappedPeaks.Clear();
         PeaksPassed.Clear();
         Cohorts.Clear();
+        _cohorts.Clear();
         Sizes.Clear();
         Lifetimes.Clear();
         Shares.Clear();

@@ -29,7 +29,12 @@ public readonly record struct StackTotalRow(
     long PeakBytes,
     long ProcessPeakBlocks,
     long ProcessPeakBytes,
-    int? Thread = null);
+    int? Thread = null) : IComparable<StackTotalRow>
+{
+    /// <summary>In the order of the table: by process and stack.</summary>
+    public int CompareTo(StackTotalRow other) =>
+        Process != other.Process ? Process.Value.CompareTo(other.Process.Value) : Stack.Value.CompareTo(other.Stack.Value);
+}
 
 /// <summary>What a stack mapped in a process, over its life. A mapping is over when its last page is.</summary>
 /// <param name="Process">The process.</param>
@@ -65,7 +70,12 @@ public readonly record struct MappedPeakRow(ProcessId Process, long Mappings, lo
 /// <param name="Frees">How many of them were freed, by whichever thread.</param>
 /// <param name="FreedBytes">Their bytes.</param>
 public readonly record struct ThreadShareRow(
-    int Thread, StackId Stack, long Allocations, long AllocatedBytes, long Frees, long FreedBytes);
+    int Thread, StackId Stack, long Allocations, long AllocatedBytes, long Frees, long FreedBytes) : IComparable<ThreadShareRow>
+{
+    /// <summary>In the order of the table: by thread and stack.</summary>
+    public int CompareTo(ThreadShareRow other) =>
+        Thread != other.Thread ? Thread.CompareTo(other.Thread) : Stack.Value.CompareTo(other.Stack.Value);
+}
 
 /// <summary>Blocks of one stack that were born in one bucket of time and died in one.</summary>
 /// <param name="Process">The process.</param>
@@ -75,13 +85,20 @@ public readonly record struct ThreadShareRow(
 /// <param name="Blocks">How many.</param>
 /// <param name="Bytes">Their requested bytes.</param>
 public readonly record struct CohortRow(
-    ProcessId Process, StackId Stack, int Birth, int Death, long Blocks, long Bytes)
+    ProcessId Process, StackId Stack, int Birth, int Death, long Blocks, long Bytes) : IComparable<CohortRow>
 {
     /// <summary>The highest bucket that a trace may hold: 1,024 are kept, more in passing.</summary>
     public const int MaxBucket = 1 << 20;
 
     /// <summary>The death of blocks that were alive at their process's end.</summary>
     public const int NeverFreed = -1;
+
+    /// <summary>In the order of the table: by process, stack, birth and death.</summary>
+    public int CompareTo(CohortRow other) =>
+        Process != other.Process ? Process.Value.CompareTo(other.Process.Value)
+        : Stack != other.Stack ? Stack.Value.CompareTo(other.Stack.Value)
+        : Birth != other.Birth ? Birth.CompareTo(other.Birth)
+        : Death.CompareTo(other.Death);
 }
 
 /// <summary>A point of the recording that can be asked for by number or name.</summary>
@@ -138,7 +155,15 @@ public readonly record struct TimelineRow(
 /// <param name="Bucket">Bit length of the size in bytes, or of the lifetime in microseconds: 0 to 64.</param>
 /// <param name="Blocks">How many.</param>
 /// <param name="Bytes">Their requested bytes.</param>
-public readonly record struct HistogramRow(ProcessId Process, StackId Stack, int Bucket, long Blocks, long Bytes);
+public readonly record struct HistogramRow(
+    ProcessId Process, StackId Stack, int Bucket, long Blocks, long Bytes) : IComparable<HistogramRow>
+{
+    /// <summary>In the order of the table: by process, stack and bucket.</summary>
+    public int CompareTo(HistogramRow other) =>
+        Process != other.Process ? Process.Value.CompareTo(other.Process.Value)
+        : Stack != other.Stack ? Stack.Value.CompareTo(other.Stack.Value)
+        : Bucket.CompareTo(other.Bucket);
+}
 
 /// <summary>What a histogram counts by.</summary>
 public enum HistogramKind

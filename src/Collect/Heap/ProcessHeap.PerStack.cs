@@ -7,23 +7,23 @@ namespace NativeHeap.Collect.Heap;
 /// last for itself, so that an event seldom needs a table.</summary>
 internal sealed partial class ProcessHeap
 {
-    /// <summary>Carries what the totals keep for themselves over to the cohorts, histograms and shares.</summary>
-    public void CarryOver()
+    /// <summary>Carries what a total keeps for itself over to others.</summary>
+    /// <param name="stack">Its index; only those of <see cref="DirtyStacks"/> keep anything.</param>
+    /// <param name="cohorts">Gets what is counted by <see cref="CohortKey"/>.</param>
+    /// <param name="histograms">Gets what is counted by <see cref="HistogramKey"/>.</param>
+    /// <param name="shares">Gets what is counted by <see cref="ShareKey"/>.</param>
+    public void CarryOver(int stack, IDeltas cohorts, IDeltas histograms, IDeltas shares)
     {
-        for (var i = 0; i < _dirty.Count; i++)
+        ref var total = ref Stacks[stack];
+        CarryCohorts(ref total, stack, cohorts);
+        for (var place = 0; place < RecentBuckets.Count; place++)
         {
-            var stack = _dirty[i];
-            ref var total = ref Stacks[stack];
-            CarryCohorts(ref total, stack);
-            for (var place = 0; place < RecentBuckets.Count; place++)
-            {
-                Carry(stack, lifetime: false, total.Sizes.TakeAt(place));
-                Carry(stack, lifetime: true, total.Lifetimes.TakeAt(place));
-            }
-
-            CarryShare(ref total.Born, stack, freed: false);
-            CarryShare(ref total.Freed, stack, freed: true);
+            Carry(stack, lifetime: false, total.Sizes.TakeAt(place), histograms);
+            Carry(stack, lifetime: true, total.Lifetimes.TakeAt(place), histograms);
         }
+
+        CarryShare(ref total.Born, stack, freed: false, shares);
+        CarryShare(ref total.Freed, stack, freed: true, shares);
     }
 
     private static int BitLength(ulong value) => 64 - BitOperations.LeadingZeroCount(value);
@@ -41,7 +41,7 @@ internal sealed partial class ProcessHeap
 
     private void BuryOther(ref StackTotal total, int stack, uint cohort, long blocks, long bytes)
     {
-        CarryShut(ref total, stack);
+        CarryShut(ref total, stack, Cohorts);
         total.ShutCohort = cohort;
         Cohorts.Add(CohortKey(stack, 0, 0) | cohort, blocks, bytes);
     }
@@ -68,15 +68,15 @@ internal sealed partial class ProcessHeap
 
     private void CountOther(int stack, bool lifetime, ref RecentBuckets recent, int bucket, long blocks, long bytes)
     {
-        Carry(stack, lifetime, recent.Take(bucket));
+        Carry(stack, lifetime, recent.Take(bucket), Histograms);
         Histograms.Add(HistogramKey(stack, lifetime, bucket), blocks, bytes);
     }
 
-    private void Carry(int stack, bool lifetime, (int Bucket, SmallSum Sum) recent)
+    private static void Carry(int stack, bool lifetime, (int Bucket, SmallSum Sum) recent, IDeltas to)
     {
         if (!recent.Sum.IsEmpty)
         {
-            Histograms.Add(HistogramKey(stack, lifetime, recent.Bucket), recent.Sum.Blocks, recent.Sum.Bytes);
+            to.Add(HistogramKey(stack, lifetime, recent.Bucket), recent.Sum.Blocks, recent.Sum.Bytes);
         }
     }
 
@@ -84,38 +84,38 @@ internal sealed partial class ProcessHeap
     {
         if (recent.Thread != thread || blocks != 1 || !recent.Sum.TryAdd(bytes))
         {
-            CarryShare(ref recent, stack, freed);
+            CarryShare(ref recent, stack, freed, Shares);
             recent.Thread = thread;
             Shares.Add(ShareKey(stack, thread, freed), blocks, bytes);
         }
     }
 
-    private void CarryShare(ref RecentShare recent, int stack, bool freed)
+    private static void CarryShare(ref RecentShare recent, int stack, bool freed, IDeltas to)
     {
         if (!recent.Sum.IsEmpty)
         {
-            Shares.Add(ShareKey(stack, recent.Thread, freed), recent.Sum.Blocks, recent.Sum.Bytes);
+            to.Add(ShareKey(stack, recent.Thread, freed), recent.Sum.Blocks, recent.Sum.Bytes);
             recent.Sum = default;
         }
     }
 
-    private void CarryCohorts(ref StackTotal total, int stack)
+    private static void CarryCohorts(ref StackTotal total, int stack, IDeltas to)
     {
         var (blocks, bytes) = (total.Allocations - total.OpenFromBlocks, total.AllocatedBytes - total.OpenFromBytes);
         if (blocks != 0 || bytes != 0)
         {
-            Cohorts.Add(CohortKey(stack, total.OpenBucket, Alive), blocks, bytes);
+            to.Add(CohortKey(stack, total.OpenBucket, Alive), blocks, bytes);
             (total.OpenFromBlocks, total.OpenFromBytes) = (total.Allocations, total.AllocatedBytes);
         }
 
-        CarryShut(ref total, stack);
+        CarryShut(ref total, stack, to);
     }
 
-    private void CarryShut(ref StackTotal total, int stack)
+    private static void CarryShut(ref StackTotal total, int stack, IDeltas to)
     {
         if (!total.Shut.IsEmpty)
         {
-            Cohorts.Add(CohortKey(stack, 0, 0) | total.ShutCohort, total.Shut.Blocks, total.Shut.Bytes);
+            to.Add(CohortKey(stack, 0, 0) | total.ShutCohort, total.Shut.Blocks, total.Shut.Bytes);
             total.Shut = default;
         }
     }

@@ -43,7 +43,7 @@ internal sealed unsafe partial class ProcessHeap
 
         if (total.OpenBucket != _bucket)
         {
-            CarryCohorts(ref total, stack);
+            CarryCohorts(ref total, stack, Cohorts);
             total.OpenBucket = _bucket;
         }
 

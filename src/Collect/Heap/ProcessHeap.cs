@@ -178,8 +178,12 @@ internal sealed partial class ProcessHeap : IDisposable
     /// <summary>The trace's buckets have doubled: everything kept by bucket follows.</summary>
     public void HalveBuckets()
     {
-        CarryOver(); // what the totals keep has the old numbers still
-        var rows = new List<(ulong Key, long Blocks, long Bytes)>(Cohorts.Count);
+        foreach (var stack in _dirty.Items)
+        {
+            CarryOver(stack, Cohorts, Histograms, Shares); // what the totals keep has the old numbers still
+        }
+
+        var rows = new DeltaList();
         Cohorts.Drain(rows);
         foreach (var (key, blocks, bytes) in rows)
         {

@@ -9,7 +9,7 @@ internal sealed class PackedRows : TableRows
     private readonly PackedTable _table;
     private readonly int _width;
     private readonly PriorityQueue<PackedRun, (long, long, int)> _runs = new();
-    private readonly Dictionary<PackedRun, int> _order = [];
+    private readonly List<PackedRun> _all = [];
     private readonly Dictionary<long, int> _peaksPassed = [];
     private long[] _group;
     private int _rows;
@@ -41,8 +41,8 @@ internal sealed class PackedRows : TableRows
             var number = head.Int(1, Math.Max(last, 1), Limits.Rows);
             if (number != last)
             {
-                run = new PackedRun(database, table, bucketNs);
-                rows._order.Add(run, rows._order.Count);
+                run = new PackedRun(database, table, rows._all.Count, bucketNs);
+                rows._all.Add(run);
                 last = number;
             }
 
@@ -99,11 +99,11 @@ internal sealed class PackedRows : TableRows
 
     private void Start()
     {
-        foreach (var (run, order) in _order)
+        foreach (var run in _all)
         {
             if (run.Next())
             {
-                _runs.Enqueue(run, (run.Key.First, run.Key.Second, order));
+                _runs.Enqueue(run, (run.Key.First, run.Key.Second, run.Order));
             }
         }
     }
@@ -127,7 +127,7 @@ internal sealed class PackedRows : TableRows
             }
 
             run.CopyTo(_group.AsSpan(_rows++ * _width, _width));
-            lastOrder = _order[run];
+            lastOrder = run.Order;
             if (run.Next())
             {
                 if (_runs.Count > 1 || run.Key != key)

@@ -20,9 +20,11 @@ internal sealed class PackedRun
 
     /// <param name="database">Where it is.</param>
     /// <param name="table">What it is of.</param>
+    /// <param name="order">Runs with a higher number were written later.</param>
     /// <param name="bucketNs">Width of the buckets that rows are wanted in; 0: as they are.</param>
-    public PackedRun(TraceDatabase database, PackedTable table, long bucketNs)
+    public PackedRun(TraceDatabase database, PackedTable table, int order, long bucketNs)
     {
+        Order = order;
         _database = database;
         _table = table;
         _bucketNs = bucketNs;
@@ -30,6 +32,9 @@ internal sealed class PackedRun
 
     /// <summary>The first two columns of the row.</summary>
     public (long First, long Second) Key => _last;
+
+    /// <summary>Its place among the runs.</summary>
+    public int Order { get; }
 
     /// <summary>Adds the next piece, before the first row is read.</summary>
     public void Add(PieceHead piece) => _pieces.Add(piece);

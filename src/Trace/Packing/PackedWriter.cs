@@ -16,6 +16,7 @@ internal sealed class PackedWriter : IDisposable
     private readonly WriteStatement _insert;
     private readonly WriteStatement _delete;
     private readonly Dictionary<PackedTable, Part> _parts = PackedTable.All.ToDictionary(table => table, table => new Part(table));
+    private Part _last; // the part that rows were added to last
     private int _runs;
 
     /// <exception cref="SqliteFailure">The database cannot be read.</exception>
@@ -25,6 +26,7 @@ internal sealed class PackedWriter : IDisposable
         _insert = new WriteStatement(
             database, "INSERT INTO packed (content, run, rows, bucket_ns, data) VALUES (?1, ?2, ?3, ?4, ?5)");
         _delete = new WriteStatement(database, "DELETE FROM packed WHERE content = ?1 AND run < ?2");
+        _last = _parts[PackedTable.Stack];
     }
 
     /// <summary>How wide buckets of time are in what is added from now on.</summary>
@@ -37,7 +39,7 @@ internal sealed class PackedWriter : IDisposable
     /// <exception cref="SqliteFailure">The file cannot be written.</exception>
     public void Add(PackedTable table, ReadOnlySpan<long> row)
     {
-        var part = _parts[table];
+        var part = PartOf(table);
         var key = (row[0], row[1]);
         if (part.Run != 0 && key.CompareTo(part.Last) < 0)
         {
@@ -100,6 +102,8 @@ internal sealed class PackedWriter : IDisposable
         _insert.Dispose();
         _delete.Dispose();
     }
+
+    private Part PartOf(PackedTable table) => _last.Table == table ? _last : _last = _parts[table];
 
     private void EndRun(Part part)
     {

@@ -89,12 +89,14 @@ internal sealed class PieceEncoder
 
     private void Append(int column, ulong value)
     {
-        ref var length = ref _lengths[column];
-        if (_bytes[column].Length - length < MostBytes)
+        var bytes = _bytes[column];
+        var length = _lengths[column];
+        if (bytes.Length - length < MostBytes)
         {
-            Array.Resize(ref _bytes[column], _bytes[column].Length * 2);
+            Array.Resize(ref bytes, bytes.Length * 2);
+            _bytes[column] = bytes;
         }
 
-        length += Write(_bytes[column].AsSpan(length), value);
+        _lengths[column] = length + Write(bytes.AsSpan(length), value);
     }
 }

@@ -25,6 +25,31 @@ public sealed class StackTableTests
     }
 
     [Fact]
+    public void Nodes_that_share_a_hash_are_two()
+    {
+        const int Parents = 1000;
+        using var table = new StackTable();
+        for (var location = 1; location <= Parents; location++)
+        {
+            table.IdOf(0, location);
+        }
+
+        var random = new Random(2);
+        var byHash = new Dictionary<uint, (int, int)>();
+        (int Parent, int Location) first, second;
+        do // some hundred thousand times
+        {
+            second = (random.Next(1, Parents + 1), random.Next());
+            first = byHash.GetValueOrDefault(StackTable.Hash(second.Parent, second.Location), second);
+            byHash[StackTable.Hash(second.Parent, second.Location)] = second;
+        }
+        while (first == second);
+        var (a, b) = (table.IdOf(first.Parent, first.Location), table.IdOf(second.Parent, second.Location));
+        Assert.NotEqual(a, b);
+        Assert.Equal((a, b), (table.IdOf(first.Parent, first.Location), table.IdOf(second.Parent, second.Location)));
+    }
+
+    [Fact]
     public void What_a_node_came_to_is_kept_until_it_is_forgotten()
     {
         using var map = new NodeMap(10_000);
