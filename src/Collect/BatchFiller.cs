@@ -10,9 +10,6 @@ internal sealed class BatchFiller
     private const int MostCommitsWaited = 20; // 5 s for a module record that is claimed and not filled in
 
     private readonly RecordingShared _shared;
-    private readonly DeltaList _cohorts = new();
-    private readonly DeltaList _histograms = new();
-    private readonly DeltaList _shares = new();
     private readonly List<TimelinePoint> _points = [];
     private int _modules;
     private int _locations;
@@ -40,11 +37,10 @@ internal sealed class BatchFiller
         }
 
         AssignThreadRows(process);
-        TakeCounts(heap);
-        FillStackTotals(process, to);
-        FillCohorts(process, to);
-        FillHistograms(process, to);
-        FillShares(process, to);
+        var counts = new CountRows(process, to);
+        counts.TakeFromTotals();
+        FillStackTotals(process, to); // may find that several threads share a stack, and count their shares
+        counts.TakeFromTables();
         ForgetDirt(heap);
         FillTimeline(process, to);
         FillThreads(process, to);
@@ -195,21 +191,6 @@ internal sealed class BatchFiller
         process.CommittedTraceEpoch = _shared.Live.Epoch;
     }
 
-    // What totals keep for themselves until it is known whose they are stays there.
-    private void TakeCounts(ProcessHeap heap)
-    {
-        _cohorts.Clear();
-        _histograms.Clear();
-        _shares.Clear();
-        foreach (var stack in heap.DirtyStacks.Items)
-        {
-            if (heap.Stacks[stack].StackId != 0)
-            {
-                heap.CarryOver(stack, _cohorts, _histograms, _shares);
-            }
-        }
-    }
-
     private void FillStackTotals(TrackedProcess process, TraceBatch to)
     {
         foreach (var index in process.Heap.DirtyStacks.Items)
@@ -266,66 +247,6 @@ internal sealed class BatchFiller
         }
 
         return isShared ? null : heap.Stacks[first].Marks.Thread;
-    }
-
-    private void FillShares(TrackedProcess process, TraceBatch to)
-    {
-        var heap = process.Heap;
-        heap.Shares.Drain(_shares);
-        foreach (var (key, blocks, bytes) in _shares)
-        {
-            var (index, thread, freed) = ProcessHeap.ShareOf(key);
-            var stack = new StackId(heap.Stacks[index].StackId);
-            if (stack == StackId.Root)
-            {
-                heap.Shares.Add(key, blocks, bytes);
-                continue;
-            }
-
-            var row = process.ThreadRows[thread];
-            to.Shares.Add(freed
-                ? new ThreadShareRow(row, stack, 0, 0, blocks, bytes)
-                : new ThreadShareRow(row, stack, blocks, bytes, 0, 0));
-        }
-    }
-
-    private void FillCohorts(TrackedProcess process, TraceBatch to)
-    {
-        var heap = process.Heap;
-        heap.Cohorts.Drain(_cohorts);
-        foreach (var (key, blocks, bytes) in _cohorts)
-        {
-            var (index, birth, death) = ProcessHeap.CohortOf(key);
-            var stack = new StackId(heap.Stacks[index].StackId);
-            if (stack == StackId.Root)
-            {
-                heap.Cohorts.Add(key, blocks, bytes); // until it is known whose they are
-                continue;
-            }
-
-            to.Cohorts.Add(new CohortRow(
-                process.Id, stack, (int)birth, death == ProcessHeap.Alive ? CohortRow.NeverFreed : (int)death, blocks, bytes));
-        }
-    }
-
-    private void FillHistograms(TrackedProcess process, TraceBatch to)
-    {
-        var heap = process.Heap;
-        heap.Histograms.Drain(_histograms);
-        foreach (var (key, blocks, bytes) in _histograms)
-        {
-            var (index, lifetime, bucket) = ProcessHeap.HistogramOf(key);
-            var stack = heap.Stacks[index].StackId;
-            if (stack == 0)
-            {
-                heap.Histograms.Add(key, blocks, bytes);
-            }
-            else
-            {
-                (lifetime ? to.Lifetimes : to.Sizes).Add(
-                    new HistogramRow(process.Id, new StackId(stack), bucket, blocks, bytes));
-            }
-        }
     }
 
     private static void ForgetDirt(ProcessHeap heap)

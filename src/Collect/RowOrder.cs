@@ -9,38 +9,48 @@ internal static class RowOrder
     /// <summary>By process, stack, birth and death.</summary>
     /// <param name="rows">What is under <see cref="CohortRow.NeverFreed"/> are all births: the others of the same are taken
     /// off.</param>
-    /// <param name="to">Gets the rows; must be empty.</param>
-    public static void AddUp(List<CohortRow> rows, List<CohortRow> to)
+    /// <param name="to">Gets one row after the other.</param>
+    /// <returns>How many.</returns>
+    public static int AddUp(List<CohortRow> rows, Action<CohortRow> to)
     {
         rows.Sort();
+        var count = 0;
         for (var i = 0; i < rows.Count;)
         {
             var alive = rows[i] with { Death = CohortRow.NeverFreed, Blocks = 0, Bytes = 0 };
-            to.Add(alive);
-            var first = to.Count;
-            for (; i < rows.Count && IsBirthOf(rows[i], alive); i++)
+            var end = i;
+            for (; end < rows.Count && IsBirthOf(rows[end], alive); end++)
             {
-                if (rows[i].Death == CohortRow.NeverFreed)
-                {
-                    alive = Plus(alive, rows[i].Blocks, rows[i].Bytes);
-                    continue;
-                }
-
-                alive = Plus(alive, -rows[i].Blocks, -rows[i].Bytes);
-                if (to.Count > first && to[^1].Death == rows[i].Death)
-                {
-                    to[^1] = Plus(to[^1], rows[i].Blocks, rows[i].Bytes);
-                }
-                else
-                {
-                    to.Add(rows[i]);
-                }
+                var sign = rows[end].Death == CohortRow.NeverFreed ? 1 : -1;
+                alive = Plus(alive, sign * rows[end].Blocks, sign * rows[end].Bytes);
             }
 
-            to[first - 1] = alive;
+            Give(alive);
+            while (i < end)
+            {
+                var sum = rows[i++];
+                for (; i < end && rows[i].Death == sum.Death; i++)
+                {
+                    sum = Plus(sum, rows[i].Blocks, rows[i].Bytes);
+                }
+
+                if (sum.Death != CohortRow.NeverFreed)
+                {
+                    Give(sum);
+                }
+            }
         }
 
-        to.RemoveAll(static row => (row.Blocks | row.Bytes) == 0);
+        return count;
+
+        void Give(CohortRow row)
+        {
+            if ((row.Blocks | row.Bytes) != 0)
+            {
+                to(row);
+                count++;
+            }
+        }
     }
 
     /// <summary>By process, stack and bucket.</summary>

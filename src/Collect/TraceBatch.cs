@@ -6,8 +6,6 @@ namespace NativeHeap.Collect;
 /// <summary>The rows of one commit. Filled on the drain's thread, written on another, then filled again.</summary>
 internal sealed class TraceBatch
 {
-    private readonly List<CohortRow> _cohorts = [];
-
     public List<long> Widths { get; } = [];
 
     public List<(string Key, long Value)> Meta { get; } = [];
@@ -65,16 +63,14 @@ internal sealed class TraceBatch
     public int Write(TraceWriter writer)
     {
         StackTotals.Sort();
-        RowOrder.AddUp(Cohorts, _cohorts);
         RowOrder.AddUp(Sizes);
         RowOrder.AddUp(Lifetimes);
         RowOrder.AddUp(Shares);
         writer.Begin();
         WriteWhole(writer);
-        WriteCounts(writer);
+        var cohorts = WriteCounts(writer);
         WriteSnapshots(writer);
         writer.Commit();
-        var cohorts = _cohorts.Count;
         Clear();
         return cohorts;
     }
@@ -103,11 +99,11 @@ internal sealed class TraceBatch
             new StackId(item.Id), new StackId(item.Parent), new LocationId(item.Location)));
     }
 
-    private void WriteCounts(TraceWriter writer)
+    private int WriteCounts(TraceWriter writer)
     {
         Each(StackTotals, row => writer.Put(row));
         Each(PeaksPassed, writer.ForgetPeak);
-        Each(_cohorts, row => writer.Add(row));
+        var cohorts = RowOrder.AddUp(Cohorts, row => writer.Add(row));
         Each(Sizes, row => writer.Add(row, HistogramKind.Size));
         Each(Lifetimes, row => writer.Add(row, HistogramKind.Lifetime));
         Each(Shares, row => writer.Add(row));
@@ -118,6 +114,7 @@ internal sealed class TraceBatch
         Each(Gauges, item => writer.Put(item.Process, item.Gauge));
         Each(Pauses, item => writer.Put(item.Process, item.Pause));
         Each(Sampling, row => writer.Put(row));
+        return cohorts;
     }
 
     private void WriteSnapshots(TraceWriter writer)
@@ -150,7 +147,6 @@ internal sealed class TraceBatch
         MappedPeaks.Clear();
         PeaksPassed.Clear();
         Cohorts.Clear();
-        _cohorts.Clear();
         Sizes.Clear();
         Lifetimes.Clear();
         Shares.Clear();

@@ -38,8 +38,9 @@ internal sealed unsafe class DeltaTable : IDeltas, IDisposable
         }
     }
 
-    /// <summary>Moves everything into a list; the table is empty afterwards.</summary>
-    public void Drain(DeltaList to)
+    /// <summary>Moves everything; the table is empty afterwards.</summary>
+    /// <param name="to">Must not add to the table.</param>
+    public void Drain(IDeltas to)
     {
         for (uint i = 0; _count > 0 && i <= _mask; i++)
         {
