@@ -172,7 +172,7 @@ public sealed class SessionTests
     {
         using var folder = new TempFolder();
         using var session = ManagedSession.Listen(folder["session"]);
-        using var relay = new PortRelay(folder["port"], folder["session"], damageFrom: 50_000);
+        using var relay = new PortRelay(folder["port"], folder["session"], damageFrom: 30_000);
         using var program = Start(folder, "once");
         Assert.Null(program.Read());
         session.Finish(Patience);

@@ -2,7 +2,7 @@ using NativeHeap.Trace;
 
 namespace NativeHeap.Collect.Tests.Recordings;
 
-public sealed class TimeTests
+public sealed unsafe class TimeTests
 {
     [Fact]
     public void Cohorts_and_timeline_know_what_was_alive_at_the_edge_of_every_bucket()
@@ -125,6 +125,33 @@ public sealed class TimeTests
         CheckTimeline(trace, process, width, expected, (long)(2900 * 4096));
         var early = trace.Timeline().Single(row => row.Process == second);
         Assert.Equal((0L, 96L, 96L, 2L), (early.TimeNs, early.LiveBytes, early.LivePeakBytes, early.Allocations));
+    }
+
+    [Fact]
+    public void What_waits_for_its_module_while_buckets_double_is_counted_in_the_wider_ones()
+    {
+        using var recorder = new Recorder();
+        var target = new Target();
+        var process = recorder.Attach(target);
+        target.View.Header->ModuleCount = 1; // claimed, not filled in
+        var stack = target.AddStack(0x7000_1000);
+        var thread = target.Thread(0, 100);
+        recorder.At(500);
+        thread.Alloc(0x1000, 10, stack);
+        recorder.At(700);
+        thread.Free(0x1000);
+        recorder.Recording.DrainOnce();
+        recorder.Recording.Commit();
+        recorder.At(11_000);
+        thread.Alloc(0x2000, 20, stack);
+        recorder.Recording.DrainOnce();
+        recorder.Recording.Commit();
+        target.View.Header->ModuleCount = 0;
+        target.AddModule("/lib/libx.so", 0x7000_0000, 0x7001_0000, 0x7000_0000);
+
+        using var trace = recorder.Read(process);
+        Assert.Equal(20_000_000, trace.Info.BucketNs);
+        Assert.Equal([(25, 35, 10L), (550, -1, 20L)], trace.Cohorts().Select(row => (row.Birth, row.Death, row.Bytes)));
     }
 
     [Fact]
