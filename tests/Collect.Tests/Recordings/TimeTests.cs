@@ -138,8 +138,10 @@ public sealed unsafe class TimeTests
         var thread = target.Thread(0, 100);
         recorder.At(500);
         thread.Alloc(0x1000, 10, stack);
+        thread.Alloc(0x3000, 5, stack);
         recorder.At(700);
         thread.Free(0x1000);
+        thread.Free(0x3000);
         recorder.Recording.DrainOnce();
         recorder.Recording.Commit();
         recorder.At(11_000);
@@ -151,7 +153,7 @@ public sealed unsafe class TimeTests
 
         using var trace = recorder.Read(process);
         Assert.Equal(20_000_000, trace.Info.BucketNs);
-        Assert.Equal([(25, 35, 10L), (550, -1, 20L)], trace.Cohorts().Select(row => (row.Birth, row.Death, row.Bytes)));
+        Assert.Equal([(25, 35, 15L), (550, -1, 20L)], trace.Cohorts().Select(row => (row.Birth, row.Death, row.Bytes)));
     }
 
     [Fact]
