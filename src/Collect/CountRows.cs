@@ -96,20 +96,24 @@ internal sealed class CountRows
 
     private sealed class Sink(Func<ulong, long, long, bool> tryAdd) : IDeltas
     {
-        private readonly List<(ulong Key, long Blocks, long Bytes)> _early = []; // until it is known whose they are
+        private readonly DeltaList _early = new(); // until it is known whose they are
 
         public void Add(ulong key, long blocks, long bytes)
         {
             if (!tryAdd(key, blocks, bytes))
             {
-                _early.Add((key, blocks, bytes));
+                _early.Add(key, blocks, bytes);
             }
         }
 
         public void Take(DeltaTable from)
         {
             from.Drain(this);
-            _early.ForEach(item => from.Add(item.Key, item.Blocks, item.Bytes));
+            foreach (var (key, blocks, bytes) in _early)
+            {
+                from.Add(key, blocks, bytes);
+            }
+
             _early.Clear();
         }
     }

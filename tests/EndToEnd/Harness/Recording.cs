@@ -8,8 +8,8 @@ namespace NativeHeap.EndToEnd.Harness;
 internal sealed class Recording : IDisposable
 {
     private readonly Program _program;
-    private Outcome? _outcome;
     private readonly Dictionary<string, Report> _reports = [];
+    private Outcome? _outcome;
     private Report? _report;
 
     private Recording(Program program, string trace)
